@@ -1,0 +1,386 @@
+"""Everything that rxphoenix raises, emits through ``on_error`` or reports on ``socket.errors``.
+
+```text
+PhoenixError
+├── ConnectionFault            something about the link to the server
+│   ├── ConnectionRefused      an attempt was answered with no, or found nobody (HTTP status, DNS, TCP, TLS)
+│   ├── ConnectTimeout         an attempt was not open within connect_timeout
+│   ├── ConnectionLost         an open connection ended without us asking (close code and reason)
+│   │   └── HeartbeatTimeout   the server stopped answering heartbeats
+│   ├── ReconnectGivenUp       reconnect_after returned None
+│   ├── NotConnected           ping() or send() without an open connection
+│   └── Disconnected           disconnect() took the socket offline
+├── ProviderFailed             a function given as params, auth_token or headers raised or returned nonsense
+├── ChannelFault               something that happened to one topic
+│   ├── JoinRefused            the server answered a join with no
+│   ├── JoinTimeout            the server did not answer a join in time
+│   ├── JoinCrashed            the server's join crashed
+│   ├── ChannelCrashed         phx_error: the channel process died
+│   ├── ChannelForgotten       the server does not know of a join that we hold for joined
+│   ├── RejoinGivenUp          rejoin_after returned None
+│   └── TakenOver              another subscription joined the topic with other params
+├── PushFault                  something that happened to one push
+│   ├── PushRefused            the reply had another status than "ok"
+│   ├── PushTimeout            no reply in time, or never sent in time
+│   ├── PushInterrupted        sent, and then the join or the link ended: outcome unknown
+│   ├── PushBufferFull         too many pushes are held for the join
+│   ├── TopicBusy              the topic is joined with other params
+│   └── NotJoined              auto_join=False and nobody has joined
+├── MalformedFrame             a frame from the server that cannot be read
+├── UnencodablePayload         a payload or a name that cannot be written (also a ValueError)
+├── SocketClosed               the socket was closed for good
+├── WrongThread                called from another thread than the socket's (also a RuntimeError)
+└── NoEventLoop                no scheduler was given and no event loop runs here (also a RuntimeError)
+```
+
+What lives here: the tree, and the words of each error. What does not: deciding when one happens.
+No error text holds a URL, a token or params.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = [
+    "ChannelCrashed",
+    "ChannelFault",
+    "ChannelForgotten",
+    "ConnectTimeout",
+    "ConnectionFault",
+    "ConnectionLost",
+    "ConnectionRefused",
+    "Disconnected",
+    "HeartbeatTimeout",
+    "JoinCrashed",
+    "JoinRefused",
+    "JoinTimeout",
+    "MalformedFrame",
+    "NoEventLoop",
+    "NotConnected",
+    "NotJoined",
+    "PhoenixError",
+    "ProviderFailed",
+    "PushBufferFull",
+    "PushFault",
+    "PushInterrupted",
+    "PushRefused",
+    "PushTimeout",
+    "ReconnectGivenUp",
+    "RejoinGivenUp",
+    "SocketClosed",
+    "TakenOver",
+    "TopicBusy",
+    "UnencodablePayload",
+    "WrongThread",
+]
+
+
+class PhoenixError(Exception):
+    """The root of all errors of rxphoenix."""
+
+
+class ConnectionFault(PhoenixError):
+    """Something about the link to the server."""
+
+
+class ConnectionRefused(ConnectionFault):
+    """An attempt to connect was answered with no, or found nobody.
+
+    Arguments:
+        reason: what happened, in words without addresses.
+        status: the HTTP status of the answer, ``None`` where there was none.
+        retry_after: what the server's ``Retry-After`` asked for, in seconds, ``None`` if it asked nothing.
+    """
+
+    def __init__(self, reason: str, *, status: int | None = None, retry_after: float | None = None) -> None:
+        super().__init__(reason if status is None else f"HTTP {status}: {reason}" if reason else f"HTTP {status}")
+        self.reason = reason
+        self.status = status
+        self.retry_after = retry_after
+
+
+class ConnectTimeout(ConnectionFault):
+    """An attempt was not open within ``connect_timeout`` seconds."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"not open within {seconds:g} s")
+        self.seconds = seconds
+
+
+class ConnectionLost(ConnectionFault):
+    """An open connection ended without us asking.
+
+    Arguments:
+        code: the WebSocket close code, ``None`` where the transport died without one.
+        reason: the reason that came with it, or words of ours.
+    """
+
+    def __init__(self, reason: str = "", *, code: int | None = None) -> None:
+        words = "connection lost" if code is None else f"connection closed by the server with code {code}"
+        super().__init__(f"{words}: {reason}" if reason else words)
+        self.code = code
+        self.reason = reason
+
+
+class HeartbeatTimeout(ConnectionLost):
+    """The server did not answer a heartbeat in time, so the link is taken for dead."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"no answer to a heartbeat within {seconds:g} s")
+        self.seconds = seconds
+
+
+class ReconnectGivenUp(ConnectionFault):
+    """``reconnect_after`` returned ``None``; ``__cause__`` is the last failure.
+
+    Arguments:
+        attempt: how many attempts had failed.
+    """
+
+    def __init__(self, attempt: int) -> None:
+        super().__init__(f"gave up reconnecting after {attempt} failed attempt{'s' if attempt != 1 else ''}")
+        self.attempt = attempt
+
+
+class NotConnected(ConnectionFault):
+    """``ping()`` or ``send()`` was used without an open connection."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what} needs an open connection; wait for it with `await socket.opened()`")
+
+
+class Disconnected(ConnectionFault):
+    """``disconnect()`` took the socket offline; ``connect()`` brings it back."""
+
+    def __init__(self) -> None:
+        super().__init__("the socket was disconnected; connect() brings it back")
+
+
+class ProviderFailed(PhoenixError):
+    """A function given as params, auth token or headers raised, or returned what cannot be used.
+
+    ``__cause__`` is what it raised.
+
+    Arguments:
+        what: which one, for example ``"auth_token"``.
+    """
+
+    def __init__(self, what: str, problem: str = "raised") -> None:
+        super().__init__(f"the {what} function {problem}")
+        self.what = what
+
+
+class ChannelFault(PhoenixError):
+    """Something that happened to one topic.
+
+    Arguments:
+        topic: the topic.
+    """
+
+    def __init__(self, topic: str, words: str) -> None:
+        super().__init__(f"{topic!r}: {words}")
+        self.topic = topic
+
+
+class JoinRefused(ChannelFault):
+    """The server answered a join with no.
+
+    Arguments:
+        topic: the topic.
+        response: what the server said, usually a dict with a ``reason``.
+        rejoin: whether the topic had been joined before by the same subscription.
+        attempt: the number of this attempt, counted from the last accepted join, from 1.
+    """
+
+    def __init__(self, topic: str, response: Any, *, rejoin: bool = False, attempt: int = 1) -> None:
+        super().__init__(topic, f"{'rejoin' if rejoin else 'join'} refused: {response!r}")
+        self.response = response
+        self.rejoin = rejoin
+        self.attempt = attempt
+
+
+class JoinTimeout(ChannelFault):
+    """The server did not answer a join within ``join_timeout`` seconds."""
+
+    def __init__(self, topic: str, seconds: float) -> None:
+        super().__init__(topic, f"no answer to the join within {seconds:g} s")
+        self.seconds = seconds
+
+
+class JoinCrashed(ChannelFault):
+    """The server's join function crashed."""
+
+    def __init__(self, topic: str, response: Any) -> None:
+        super().__init__(topic, "the join crashed on the server")
+        self.response = response
+
+
+class ChannelCrashed(ChannelFault):
+    """``phx_error``: the channel process on the server died.
+
+    Arguments:
+        payload: what the server said, for example ``{"reason": "channel_crash"}``.
+    """
+
+    def __init__(self, topic: str, payload: Any) -> None:
+        super().__init__(topic, "the channel crashed on the server")
+        self.payload = payload
+
+
+class ChannelForgotten(ChannelFault):
+    """The server answered "unmatched topic" for a topic that we hold for joined."""
+
+    def __init__(self, topic: str) -> None:
+        super().__init__(topic, "the server does not know this join any more")
+
+
+class RejoinGivenUp(ChannelFault):
+    """``rejoin_after`` returned ``None``; ``__cause__`` is the last fault.
+
+    Arguments:
+        attempt: how many attempts had failed.
+    """
+
+    def __init__(self, topic: str, attempt: int) -> None:
+        super().__init__(topic, f"gave up rejoining after {attempt} failed attempt{'s' if attempt != 1 else ''}")
+        self.attempt = attempt
+
+
+class TakenOver(ChannelFault):
+    """Another subscription joined the topic with other params; Phoenix allows one join a topic."""
+
+    def __init__(self, topic: str) -> None:
+        super().__init__(topic, "another subscription joined this topic with other params")
+
+
+class PushFault(PhoenixError):
+    """Something that happened to one push.
+
+    Arguments:
+        topic: the topic it was for.
+        event: the name of its event.
+    """
+
+    def __init__(self, topic: str, event: str, words: str) -> None:
+        super().__init__(f"push {event!r} to {topic!r}: {words}")
+        self.topic = topic
+        self.event = event
+
+
+class PushRefused(PushFault):
+    """The reply had another status than ``"ok"``.
+
+    Arguments:
+        status: the status.
+        response: what came with it.
+    """
+
+    def __init__(self, topic: str, event: str, status: str | bool | None, response: Any) -> None:
+        super().__init__(topic, event, f"replied {status!r}: {response!r}")
+        self.status = status
+        self.response = response
+
+
+class PushTimeout(PushFault):
+    """No reply in time, or never sent in time.
+
+    Where it was never sent, ``__cause__`` is the last connection or join error, if there was one.
+
+    Arguments:
+        seconds: the timeout, in seconds.
+        sent: whether the push had been sent.
+    """
+
+    def __init__(self, topic: str, event: str, seconds: float, *, sent: bool) -> None:
+        words = "no reply" if sent else "never sent, the channel was not joined"
+        super().__init__(topic, event, f"{words} within {seconds:g} s")
+        self.seconds = seconds
+        self.sent = sent
+
+
+class PushInterrupted(PushFault):
+    """The join or the link ended while the reply was awaited: the outcome is unknown.
+
+    It is never sent again. ``__cause__`` is what ended it.
+
+    Arguments:
+        sent: whether the push had been sent; if not, it surely did not happen.
+    """
+
+    def __init__(self, topic: str, event: str, *, sent: bool = True) -> None:
+        words = "interrupted before its reply, outcome unknown" if sent else "the join ended before it was sent"
+        super().__init__(topic, event, words)
+        self.sent = sent
+
+
+class PushBufferFull(PushFault):
+    """Too many pushes are held for the join; this one was not taken.
+
+    Arguments:
+        limit: how many are held at most.
+    """
+
+    def __init__(self, topic: str, event: str, limit: int) -> None:
+        super().__init__(topic, event, f"{limit} pushes are already held until the channel is joined")
+        self.limit = limit
+
+
+class TopicBusy(PushFault):
+    """The topic is joined with other params; a push does not take a topic over."""
+
+    def __init__(self, topic: str, event: str) -> None:
+        super().__init__(
+            topic, event, "the topic is joined with other params; push through a channel made without params"
+        )
+
+
+class NotJoined(PushFault):
+    """The channel was made with ``auto_join=False`` and nobody has subscribed to the topic."""
+
+    def __init__(self, topic: str, event: str) -> None:
+        super().__init__(topic, event, "nobody has subscribed to the topic and auto_join is off")
+
+
+class MalformedFrame(PhoenixError):
+    """A frame from the server that cannot be read; it is reported and dropped.
+
+    Arguments:
+        problem: what is wrong with it.
+        size: the size of the frame in bytes.
+    """
+
+    def __init__(self, problem: str, *, size: int = 0) -> None:
+        super().__init__(f"{problem} (frame of {size} bytes)" if size else problem)
+        self.problem = problem
+        self.size = size
+
+
+class UnencodablePayload(PhoenixError, ValueError):
+    """A payload or a name that cannot be written to the wire; raised at the call that was given it."""
+
+
+class SocketClosed(PhoenixError):
+    """The socket was closed for good; make a new one."""
+
+    def __init__(self) -> None:
+        super().__init__("the socket is closed; make a new Socket")
+
+
+class WrongThread(PhoenixError, RuntimeError):
+    """Called from another thread than the one that the socket lives on."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"{what} was called from another thread than the socket's; "
+            "hand it over with loop.call_soon_threadsafe(...) or asyncio.run_coroutine_threadsafe(...)"
+        )
+
+
+class NoEventLoop(PhoenixError, RuntimeError):
+    """No scheduler was given to the socket and no event loop runs in this thread."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "no event loop runs here: use the socket inside `async def main()` with asyncio.run(main()), "
+            "or give it Socket(..., scheduler=...)"
+        )
