@@ -1,0 +1,146 @@
+"""Where to connect: endpoint, params, version and auth token as URL, headers and subprotocols.
+
+What lives here: the pure computation of an address. What does not: evaluating functions given as params or
+token, and connecting.
+
+Source: the "Connecting" part of the protocol page.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal, TypeAlias, cast
+from urllib.parse import SplitResult, quote_plus, urlsplit, urlunsplit
+
+import msgspec
+
+__all__ = ["AUTH_TOKEN_HEADER", "Address", "Endpoint", "Params", "auth_subprotocols", "parse_endpoint"]
+
+Params: TypeAlias = Mapping[str, Any]
+"""Connect params: strings, numbers, booleans, ``None`` (left out), and nested mappings and lists of them."""
+
+AUTH_TOKEN_HEADER = "X-Phoenix-AuthToken"
+"""The header that carries the auth token on long polling."""
+
+_AUTH_SUBPROTOCOL = "base64url.bearer.phx."
+_WEBSOCKET_SCHEMES = {"ws": "ws", "wss": "wss", "http": "ws", "https": "wss"}
+_HTTP_SCHEMES = {"ws": "http", "wss": "https", "http": "http", "https": "https"}
+
+
+class Endpoint(msgspec.Struct, frozen=True):
+    """A checked endpoint such as ``wss://example.com/socket``; its repr shows no query and no credentials."""
+
+    scheme: str
+    netloc: str
+    path: str
+    query: str
+
+    def __repr__(self) -> str:
+        return f"Endpoint({str(self)!r})"
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.netloc.rpartition('@')[2]}{self.path}"
+
+
+def parse_endpoint(endpoint: str) -> Endpoint:
+    """Check an endpoint given by a user.
+
+    Arguments:
+        endpoint: a ``ws:``, ``wss:``, ``http:`` or ``https:`` URL of the socket's mount point, for example
+            ``"wss://example.com/socket"``; it may have a query and a trailing slash of its own. A trailing
+            ``/websocket`` or ``/longpoll`` is understood as naming the transport, and dropped.
+
+    Raises:
+        TypeError: it is not a string.
+        ValueError: it is not such a URL.
+
+    Example:
+        ```python
+        from rxphoenix.protocol.address import parse_endpoint
+
+        assert str(parse_endpoint("https://example.com/socket/?a=1")) == "https://example.com/socket"
+        ```
+    """
+    if not isinstance(endpoint, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"endpoint must be a URL string, not {type(endpoint).__name__}")
+    remedy = 'give a URL such as "ws://localhost:4000/socket"'
+    try:
+        parts = urlsplit(endpoint.strip())
+        host, _port = parts.hostname, parts.port
+    except ValueError as error:
+        raise ValueError(f"the endpoint is not a URL ({error}); {remedy}") from None
+    shown = endpoint.split("?")[0].rpartition("@")[2]
+    if parts.scheme.lower() not in _WEBSOCKET_SCHEMES:
+        raise ValueError(f"the endpoint {shown!r} must begin with ws:, wss:, http: or https:; {remedy}")
+    if not host:
+        raise ValueError(f"the endpoint {shown!r} names no host; {remedy}")
+    path = parts.path.rstrip("/")
+    for transport in ("/websocket", "/longpoll"):
+        path = path.removesuffix(transport)
+    return Endpoint(parts.scheme.lower(), parts.netloc, path, parts.query)
+
+
+class Address(msgspec.Struct, frozen=True):
+    """Everything that one attempt to connect needs to know about where, apart from secrets in headers.
+
+    Arguments:
+        endpoint: the checked endpoint.
+        params: the evaluated connect params.
+        vsn: the serializer's version.
+    """
+
+    endpoint: Endpoint
+    params: Params
+    vsn: str
+
+    def url(self, transport: Literal["websocket", "longpoll"]) -> str:
+        """The full URL for one transport; it may hold secrets, so it is never logged.
+
+        Raises:
+            TypeError: a param is of a kind that a query cannot carry.
+        """
+        schemes = _WEBSOCKET_SCHEMES if transport == "websocket" else _HTTP_SCHEMES
+        pairs = [f"{quote_plus(key)}={quote_plus(value)}" for key, value in flatten_params(self.params)]
+        query = "&".join(filter(None, (self.endpoint.query, *pairs, f"vsn={quote_plus(self.vsn)}")))
+        path = f"{self.endpoint.path}/{transport}"
+        return urlunsplit(SplitResult(schemes[self.endpoint.scheme], self.endpoint.netloc, path, query, ""))
+
+    def __repr__(self) -> str:
+        return f"Address({str(self.endpoint)!r}, vsn={self.vsn!r})"
+
+
+def flatten_params(params: Params) -> Iterator[tuple[str, str]]:
+    """The pairs of a query, nested maps as ``a[b]`` and lists as ``a[]``.
+
+    Raises:
+        TypeError: a value is neither a string, number, boolean, ``None``, mapping nor list.
+    """
+    for key, value in params.items():
+        yield from _flatten(str(key), value)
+
+
+def _flatten(name: str, value: Any) -> Iterator[tuple[str, str]]:
+    if value is None:
+        return
+    if isinstance(value, bool):
+        yield name, "true" if value else "false"
+    elif isinstance(value, (str, int, float)):
+        yield name, str(value)
+    elif isinstance(value, Mapping):
+        for key, inner in cast("Mapping[Any, Any]", value).items():
+            yield from _flatten(f"{name}[{key}]", inner)
+    elif isinstance(value, (list, tuple)):
+        for inner in cast("list[Any]", value):
+            yield from _flatten(f"{name}[]", inner)
+    else:
+        raise TypeError(
+            f"the param {name!r} is a {type(value).__name__}; params may be strings, numbers, booleans, "
+            "None, and mappings and lists of them"
+        )
+
+
+def auth_subprotocols(token: str) -> tuple[str, str]:
+    """The WebSocket subprotocols that carry an auth token: standard base64 without padding."""
+    encoded = base64.b64encode(token.encode()).decode().rstrip("=")
+    return "phoenix", _AUTH_SUBPROTOCOL + encoded
