@@ -1,0 +1,68 @@
+# The commands of rxphoenix. Each does the set-up that it needs; `make test` on a fresh clone is enough.
+#
+#   make test      lint, types, and all tests with coverage
+#   make check     lint and types only
+#   make demo      a tour of the library over a real socket, about 20 seconds
+#   make format    rewrite the code in the project's format
+#   make clean     remove the environment and everything generated
+#
+# PYTHON says which Python to use, VENV which environment (for example VENV="$$VIRTUAL_ENV" for the active one),
+# ARGS what to hand to pytest (for example ARGS="-k join -x").
+
+PYTHON ?= python3
+VENV ?= .venv
+ARGS ?=
+
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.rxphoenix-installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install check lint types test demo format clean
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+install: $(STAMP)
+
+$(BIN)/python:
+	@command -v $(PYTHON) >/dev/null || { \
+		echo "rxphoenix needs Python 3.11 or newer, and there is no '$(PYTHON)'. On Debian: apt-get install python3 python3-venv" >&2; \
+		exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "rxphoenix needs Python 3.11 or newer; '$(PYTHON)' is $$($(PYTHON) -V 2>&1). Name another one: make PYTHON=python3.12" >&2; \
+		exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "'$(PYTHON)' cannot make virtual environments. On Debian: apt-get install python3-venv" >&2; \
+		exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+# Installed once, and again whenever the dependencies may have changed.
+$(STAMP): pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@touch $@
+
+check: lint types
+
+lint: $(STAMP)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: $(STAMP)
+	$(BIN)/pyright --pythonpath $(BIN)/python
+	@if [ -d tests/usage ]; then set -x; $(BIN)/mypy; fi
+
+# Last, so that pytest's closing line ends the output.
+test: check
+	$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
+
+demo: $(STAMP)
+	@$(BIN)/python -m rxphoenix demo
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix-only
+	$(BIN)/ruff format
+
+# An environment that was named with VENV= is somebody else's and stays.
+clean:
+	rm -rf .venv build dist htmlcov .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
