@@ -72,7 +72,7 @@ def watched_sockets(loop: asyncio.AbstractEventLoop) -> list[str]:
     if selector is None or own is None:
         return []
     keys = selector.get_map().values()
-    return [f"socket {key.fileobj!r} ({key.data})" for key in keys if key.fd != own.fileno()]
+    return [f"socket {key.fileobj!r} watched by {key.data}" for key in keys if key.fd != own.fileno()]
 
 
 def running_threads(before: set[threading.Thread], grace: float = _THREAD_GRACE) -> list[str]:
