@@ -18,6 +18,13 @@ PACKAGE = ROOT / "rxphoenix"
 
 _BASE = ("rxphoenix.errors", "rxphoenix.protocol", "rxphoenix.transports.base")
 _CLIENT = (*_BASE, "rxphoenix.client")
+# The pure heart of the server, which the virtual Phoenix shares.
+_SESSION = (
+    "rxphoenix.server.channel_process",
+    "rxphoenix.server.codec",
+    "rxphoenix.server.effects",
+    "rxphoenix.server.session",
+)
 
 ARROWS: Mapping[str, tuple[str, ...]] = {
     "rxphoenix": (*_CLIENT, "rxphoenix.transports", "rxphoenix.bridges"),
@@ -30,18 +37,11 @@ ARROWS: Mapping[str, tuple[str, ...]] = {
     "rxphoenix.transports.fallback": _BASE,
     "rxphoenix.client": _BASE,
     "rxphoenix.bridges": _CLIENT,
-    "rxphoenix.testing": (*_CLIENT, "rxphoenix.server.session", "rxphoenix.server.codec"),
+    "rxphoenix.testing": (*_CLIENT, *_SESSION),
     "rxphoenix.recording": _CLIENT,
-    "rxphoenix.server": (
-        "rxphoenix.errors", "rxphoenix.protocol",
-        "rxphoenix.server.codec", "rxphoenix.server.session", "rxphoenix.server.web",
-    ),
-    "rxphoenix.server.session": ("rxphoenix.errors", "rxphoenix.protocol", "rxphoenix.server.codec"),
-    "rxphoenix.server.codec": ("rxphoenix.errors", "rxphoenix.protocol"),
-    "rxphoenix.server.web": (
-        "rxphoenix.errors", "rxphoenix.protocol",
-        "rxphoenix.server", "rxphoenix.server.codec", "rxphoenix.server.session",
-    ),
+    "rxphoenix.server": ("rxphoenix.errors", "rxphoenix.protocol", *_SESSION, "rxphoenix.server.web"),
+    **dict.fromkeys(_SESSION, ("rxphoenix.errors", "rxphoenix.protocol", *_SESSION)),
+    "rxphoenix.server.web": ("rxphoenix.errors", "rxphoenix.protocol", *_SESSION, "rxphoenix.server"),
     "rxphoenix.cli": ("rxphoenix", *_CLIENT, "rxphoenix.transports", "rxphoenix.bridges", "rxphoenix.server",
                       "rxphoenix.testing", "rxphoenix.recording", "rxphoenix.dashboard", "rxphoenix.notebook"),
     "rxphoenix.__main__": ("rxphoenix.cli",),
@@ -65,8 +65,7 @@ PACKAGES: Mapping[str, tuple[str, ...]] = {
     "rxphoenix.testing": ("msgspec", "pytest", "reactivex"),
     "rxphoenix.recording": ("msgspec", "reactivex"),
     "rxphoenix.server": ("msgspec",),
-    "rxphoenix.server.session": ("msgspec",),
-    "rxphoenix.server.codec": ("msgspec",),
+    **dict.fromkeys(_SESSION, ("msgspec",)),
     "rxphoenix.server.web": ("aiohttp", "msgspec"),
     "rxphoenix.cli": ("msgspec", "reactivex"),
     "rxphoenix.__main__": (),
@@ -75,7 +74,7 @@ PACKAGES: Mapping[str, tuple[str, ...]] = {
 }
 """Unit -> the packages from outside that it may import, the standard library apart."""
 
-PURE = ("rxphoenix.errors", "rxphoenix.protocol", "rxphoenix.server.session", "rxphoenix.server.codec")
+PURE = ("rxphoenix.errors", "rxphoenix.protocol", *_SESSION)
 """Units without clock and without I/O."""
 
 IMPURE_MODULES = (
