@@ -18,6 +18,12 @@ PACKAGE = ROOT / "rxphoenix"
 
 _BASE = ("rxphoenix.errors", "rxphoenix.protocol", "rxphoenix.transports.base")
 _CLIENT = (*_BASE, "rxphoenix.client")
+_TRANSPORTS = (
+    "rxphoenix.transports",
+    "rxphoenix.transports.fallback",
+    "rxphoenix.transports.longpoll",
+    "rxphoenix.transports.websocket",
+)
 # The pure heart of the server, which the virtual Phoenix shares.
 _SESSION = (
     "rxphoenix.server.channel_process",
@@ -27,7 +33,8 @@ _SESSION = (
 )
 
 ARROWS: Mapping[str, tuple[str, ...]] = {
-    "rxphoenix": (*_CLIENT, "rxphoenix.transports", "rxphoenix.bridges"),
+    # The root may offer a transport, but must not load it: importing rxphoenix leaves aiohttp alone (test_exports.py).
+    "rxphoenix": (*_CLIENT, *_TRANSPORTS, "rxphoenix.bridges"),
     "rxphoenix.errors": (),
     "rxphoenix.protocol": ("rxphoenix.errors",),
     "rxphoenix.transports": _BASE,
@@ -42,7 +49,7 @@ ARROWS: Mapping[str, tuple[str, ...]] = {
     "rxphoenix.server": ("rxphoenix.errors", "rxphoenix.protocol", *_SESSION, "rxphoenix.server.web"),
     **dict.fromkeys(_SESSION, ("rxphoenix.errors", "rxphoenix.protocol", *_SESSION)),
     "rxphoenix.server.web": ("rxphoenix.errors", "rxphoenix.protocol", *_SESSION, "rxphoenix.server"),
-    "rxphoenix.cli": ("rxphoenix", *_CLIENT, "rxphoenix.transports", "rxphoenix.bridges", "rxphoenix.server",
+    "rxphoenix.cli": ("rxphoenix", *_CLIENT, *_TRANSPORTS, "rxphoenix.bridges", "rxphoenix.server",
                       "rxphoenix.testing", "rxphoenix.recording", "rxphoenix.dashboard", "rxphoenix.notebook"),
     "rxphoenix.__main__": ("rxphoenix.cli",),
     # Both use public names only, as any application does, so that they could leave the house.
