@@ -1,0 +1,181 @@
+"""One client over WebSocket, on aiohttp: the handshake as a real Phoenix answers it, then frames both ways.
+
+What lives here: the upgrade, the auth token in it, and the wire of an open connection. What does not: the listening
+server (``web.py``), and what the frames mean (``session.py``).
+
+Source: the "Connecting" part of the protocol page; the recorded traffic's sections "Upgrade and refusals" and
+"auth_token over Sec-WebSocket-Protocol".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import logging
+from http import HTTPStatus
+
+from aiohttp import ClientConnectionResetError, WebSocketError, WSMsgType, web
+
+from rxphoenix.protocol.message import Frame
+from rxphoenix.server.app import ConnectInfo, ServerSocket
+from rxphoenix.server.codec import Codec, codec_for
+from rxphoenix.server.connection import Connection
+from rxphoenix.server.effects import Close
+from rxphoenix.server.endpoint import Endpoint, Mount
+from rxphoenix.server.faults import Faults
+from rxphoenix.server.params import parse_query
+
+__all__ = ["OpenWebSocket", "upgrade"]
+
+_logger = logging.getLogger("rxphoenix.server")
+
+_TOKEN_PREFIX = "base64url.bearer.phx."
+_CLOSING_SECONDS = 1.0
+_FRAME_TOO_BIG = 1009
+
+
+async def upgrade(
+    request: web.BaseRequest, endpoint: Endpoint, mount: Mount, faults: Faults
+) -> web.Response | OpenWebSocket:
+    """Answer a request for a WebSocket: an open one, or the response that refuses it."""
+    if request.method != "GET" or "upgrade" not in request.headers.get("Connection", "").lower():
+        return web.Response(status=HTTPStatus.BAD_REQUEST, text="this path wants a WebSocket upgrade\n")
+    try:
+        params = parse_query(request.raw_path.partition("?")[2])
+    except UnicodeDecodeError:
+        return web.Response(status=HTTPStatus.BAD_REQUEST, text="the query is not UTF-8\n")
+    vsn = params.get("vsn", "1.0.0")
+    codec = codec_for(vsn) if isinstance(vsn, str) else None
+    if codec is None:
+        return web.Response(status=HTTPStatus.FORBIDDEN)
+    try:
+        socket = mount.make_socket()
+        refusal = await socket.connect(params, _connect_info(request, mount))
+    except Exception:
+        _logger.exception("connect crashed")
+        return web.Response(status=HTTPStatus.INTERNAL_SERVER_ERROR, text="Internal Server Error\n")
+    if refusal is not None:
+        return web.Response(status=refusal, text="" if refusal == HTTPStatus.FORBIDDEN else HTTPStatus(refusal).phrase)
+    protocols = ("phoenix",) if mount.auth_token and "phoenix" in _subprotocols(request) else ()
+    if not protocols:
+        # aiohttp would log the protocols that it does not know, and a token may be among them.
+        headers = request.headers.copy()
+        headers.popall("Sec-WebSocket-Protocol", None)
+        request = request.clone(headers=headers)
+    response = web.WebSocketResponse(
+        timeout=_CLOSING_SECONDS,
+        protocols=protocols,
+        compress=mount.compress,
+        max_msg_size=mount.max_frame_size or 0,
+        decode_text=False,
+    )
+    await response.prepare(request)
+    return OpenWebSocket(request, response, endpoint, mount, socket, codec, faults)
+
+
+def _subprotocols(request: web.BaseRequest) -> list[str]:
+    offered = ",".join(request.headers.getall("Sec-WebSocket-Protocol", []))
+    return [name.strip() for name in offered.split(",") if name.strip()]
+
+
+def _connect_info(request: web.BaseRequest, mount: Mount) -> ConnectInfo:
+    tokens = [name for name in _subprotocols(request) if name.startswith(_TOKEN_PREFIX)]
+    x_headers = {name.lower(): value for name, value in request.headers.items() if name.lower().startswith("x-")}
+    return ConnectInfo(
+        transport="websocket",
+        auth_token=_decode_token(tokens[0]) if mount.auth_token and len(tokens) == 1 else None,
+        x_headers=x_headers,
+        user_agent=request.headers.get("User-Agent"),
+    )
+
+
+def _decode_token(subprotocol: str) -> str:
+    """Read a token as Phoenix does: the standard alphabet, padded or not, whatever the prefix says."""
+    encoded = subprotocol.removeprefix(_TOKEN_PREFIX).rstrip("=")
+    try:
+        return base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        raise ValueError("the auth token is not standard base64 of UTF-8") from None
+
+
+class OpenWebSocket:
+    """An open connection; ``run`` reads and writes until it ends."""
+
+    def __init__(
+        self,
+        request: web.BaseRequest,
+        response: web.WebSocketResponse,
+        endpoint: Endpoint,
+        mount: Mount,
+        socket: ServerSocket,
+        codec: Codec,
+        faults: Faults,
+    ) -> None:
+        self.response = response
+        self.connection = Connection(endpoint, mount, socket, codec, self)
+        self._transport = request.transport
+        self._faults = faults
+        self._outgoing: asyncio.Queue[Frame | Close | None] = asyncio.Queue()
+
+    def send(self, frame: Frame) -> None:
+        """Send a frame after those before it."""
+        self._outgoing.put_nowait(frame)
+
+    def close(self, code: int, reason: str = "") -> None:
+        """Close after the frames before it."""
+        self._outgoing.put_nowait(Close(code, reason))
+
+    def drop(self) -> None:
+        """Cut the TCP connection, without a close frame."""
+        if isinstance(self._transport, asyncio.WriteTransport):
+            self._transport.abort()
+
+    def pause_reading(self) -> None:
+        """Leave what the client sends unread, pings included."""
+        if isinstance(self._transport, asyncio.ReadTransport) and not self._transport.is_closing():
+            self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Read again."""
+        if isinstance(self._transport, asyncio.ReadTransport) and not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    async def run(self) -> None:
+        """Carry frames until the connection ends, then wait for the handlers that still run; cancel to hurry."""
+        writer = asyncio.create_task(self._write())
+        try:
+            self.connection.open()
+            await self._read()
+            self.connection.closed()
+            self._outgoing.put_nowait(None)
+            await writer
+            await self.connection.finished()
+        finally:
+            self.connection.closed()
+            writer.cancel()
+            await asyncio.wait([writer])
+            await self.connection.abandon()
+
+    async def _read(self) -> None:
+        while True:
+            message = await self.response.receive()
+            await self._faults.flowing.wait()
+            if message.type is WSMsgType.TEXT or message.type is WSMsgType.BINARY:
+                self.connection.receive(Frame(message.data, binary=message.type is WSMsgType.BINARY))
+            else:
+                if isinstance(message.data, WebSocketError) and message.data.code == _FRAME_TOO_BIG:
+                    self.connection.frame_too_big()
+                return
+
+    async def _write(self) -> None:
+        while (item := await self._outgoing.get()) is not None:
+            await self._faults.flowing.wait()
+            try:
+                if isinstance(item, Close):
+                    await self.response.close(code=item.code, message=item.reason.encode())
+                    return
+                if not self._faults.swallowing:
+                    await self.response.send_frame(item.data, WSMsgType.BINARY if item.binary else WSMsgType.TEXT)
+            except (ClientConnectionResetError, ConnectionError):
+                return
