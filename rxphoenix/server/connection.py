@@ -1,7 +1,7 @@
 """One connection on asyncio: the effects of its session carried out, its channels' handlers run as tasks.
 
 What lives here: tasks and timers, each owned by its connection and gone when that is. What does not: what happens
-when (``session.py``), and the network (a ``Wire``; ``web.py`` has the one for WebSocket).
+when (``session.py``), and the network (a ``Wire``; ``web`` has the one for WebSocket).
 """
 
 from __future__ import annotations

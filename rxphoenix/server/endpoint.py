@@ -1,7 +1,7 @@
 """The endpoint: sockets mounted at paths, their limits, plain HTTP routes, and who hears a broadcast.
 
 What lives here: what an application is made of, and fan-out to all its connections. What does not: what a socket and
-a channel do (``app.py``), and the network (``web.py``).
+a channel do (``app.py``), and the network (``web``).
 """
 
 from __future__ import annotations

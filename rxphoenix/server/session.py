@@ -1,7 +1,7 @@
 """One client's connection to a Phoenix, as a state machine without a clock, a network or an application.
 
 What lives here: the order in which a real Phoenix does things. What does not: bytes on a network
-(``web.py``), calling the application (``connection.py``), fan-out to other connections (``app.py``).
+(``web``), calling the application (``connection.py``), fan-out to other connections (``app.py``).
 
 Theory of operation. A real Phoenix runs one process for the connection and one for each joined channel, and each
 reads its own mailbox in order. So does a session:

@@ -21,20 +21,20 @@ from rxphoenix.server.app import ConnectInfo, Refused, ServerChannel, ServerSock
 from rxphoenix.server.effects import ReplyRef
 from rxphoenix.server.endpoint import Endpoint
 
-__all__ = ["ConformanceRoom", "ConformanceSocket", "conformance"]
+__all__ = ["ConformanceRoom", "ConformanceSocket", "conformance_application"]
 
 _anonymous = count(1)
 
 
-def conformance() -> Endpoint:
+def conformance_application() -> Endpoint:
     """The contract as an endpoint.
 
     Example:
         ```python
         from rxphoenix.server import PhoenixServer
-        from rxphoenix.server.applications.conformance import conformance
+        from rxphoenix.server.applications.conformance import conformance_application
 
-        async with PhoenixServer(conformance()) as server:
+        async with PhoenixServer(conformance_application()) as server:
             assert server.url.startswith("ws://127.0.0.1:")
         ```
     """

@@ -16,7 +16,7 @@ from rxphoenix.protocol.message import Payload, Reply
 from rxphoenix.server.app import ConnectInfo, Refused, ServerChannel, ServerSocket
 from rxphoenix.server.endpoint import Endpoint
 
-__all__ = ["ChatRoom", "DemoSocket", "Sensor", "demo"]
+__all__ = ["ChatRoom", "DemoSocket", "Sensor", "demo_application"]
 
 _VISITORS: Final = (
     (0.4, "mia", "hello, anybody here?"),
@@ -34,7 +34,7 @@ _READING_SECONDS = 0.2
 _READINGS_IN_A_WAVE = 40
 
 
-def demo() -> Endpoint:
+def demo_application() -> Endpoint:
     """The demo application, its socket at ``/socket``; connect params may name the ``user``.
 
     Topics: ``room:*`` is a chat with ``new_msg``, ``shout``, ``echo``, ``slow`` and ``crash``; ``room:secret`` wants
@@ -43,9 +43,9 @@ def demo() -> Endpoint:
     Example:
         ```python
         from rxphoenix.server import PhoenixServer
-        from rxphoenix.server.applications.demo import demo
+        from rxphoenix.server.applications.demo import demo_application
 
-        async with PhoenixServer(demo()) as server:
+        async with PhoenixServer(demo_application()) as server:
             assert server.port > 0
         ```
     """

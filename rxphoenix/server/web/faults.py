@@ -1,6 +1,6 @@
 """The ways in which an embedded server can be told to misbehave, for tests of clients.
 
-What lives here: what is switched on. What does not: doing it (``web.py`` and ``websocket.py``).
+What lives here: what is switched on. What does not: doing it (``phoenix_server.py`` and ``websocket.py``).
 """
 
 from __future__ import annotations

@@ -15,9 +15,9 @@ from urllib.parse import unquote
 from aiohttp import web
 
 from rxphoenix.server.endpoint import Endpoint
-from rxphoenix.server.faults import Faults, Refusal
+from rxphoenix.server.web.faults import Faults, Refusal
 from rxphoenix.server.params import parse_query
-from rxphoenix.server.websocket import OpenWebSocket, upgrade
+from rxphoenix.server.web.websocket import OpenWebSocket, upgrade
 
 __all__ = ["PhoenixServer"]
 
@@ -40,9 +40,9 @@ class PhoenixServer:
         import aiohttp
 
         from rxphoenix.server import PhoenixServer
-        from rxphoenix.server.applications.demo import demo
+        from rxphoenix.server.applications.demo import demo_application
 
-        async with PhoenixServer(demo()) as server, aiohttp.ClientSession() as session:
+        async with PhoenixServer(demo_application()) as server, aiohttp.ClientSession() as session:
             async with session.ws_connect(server.url + "/socket/websocket?vsn=2.0.0") as websocket:
                 await websocket.send_str('[null,"1","phoenix","heartbeat",{}]')
                 assert '"ok"' in await websocket.receive_str()

@@ -1,7 +1,7 @@
 """One client over WebSocket, on aiohttp: the handshake as a real Phoenix answers it, then frames both ways.
 
 What lives here: the upgrade, the auth token in it, and the wire of an open connection. What does not: the listening
-server (``web.py``), and what the frames mean (``session.py``).
+server (``phoenix_server.py``), and what the frames mean (``session.py``).
 
 Source: the "Connecting" part of the protocol page; the recorded traffic's sections "Upgrade and refusals" and
 "auth_token over Sec-WebSocket-Protocol".
@@ -23,7 +23,7 @@ from rxphoenix.server.codec import Codec, codec_for
 from rxphoenix.server.connection import Connection
 from rxphoenix.server.effects import Close
 from rxphoenix.server.endpoint import Endpoint, Mount
-from rxphoenix.server.faults import Faults
+from rxphoenix.server.web.faults import Faults
 from rxphoenix.server.params import parse_query
 
 __all__ = ["OpenWebSocket", "upgrade"]
