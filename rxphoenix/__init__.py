@@ -1,0 +1,124 @@
+"""Phoenix Channels as reactive streams, on reactivex and aiohttp.
+
+What lives here: the public names, flat. What does not: anything else.
+
+Example:
+    ```python
+    from reactivex import operators as ops
+    from rxphoenix import Socket
+
+    async with Socket("ws://localhost:4000/socket") as socket:
+        reading = await socket.channel("sensor:kitchen").on("reading").pipe(ops.first())
+        print(reading["celsius"])
+    ```
+"""
+
+from rxphoenix.client.channel import Channel, ChannelStateView, Hold
+from rxphoenix.client.context import Fault
+from rxphoenix.client.join import Joined
+from rxphoenix.client.link import Lease
+from rxphoenix.client.push import Push
+from rxphoenix.client.single import Single
+from rxphoenix.client.socket import Socket
+from rxphoenix.client.subjects import FaultStream, HotStream, StateStream, Stream
+from rxphoenix.errors import (
+    ChannelClosed,
+    ChannelCrashed,
+    ChannelFault,
+    ChannelForgotten,
+    ConnectionFault,
+    ConnectionLost,
+    ConnectionRefused,
+    ConnectTimeout,
+    Disconnected,
+    HeartbeatTimeout,
+    JoinCrashed,
+    JoinRefused,
+    JoinTimeout,
+    MalformedFrame,
+    NoEventLoop,
+    NotConnected,
+    NotJoined,
+    PhoenixError,
+    ProviderFailed,
+    PushBufferFull,
+    PushFault,
+    PushInterrupted,
+    PushRefused,
+    PushTimeout,
+    ReconnectGivenUp,
+    RejoinGivenUp,
+    SocketClosed,
+    TakenOver,
+    TopicBusy,
+    UnencodablePayload,
+    WrongThread,
+)
+from rxphoenix.protocol.backoff import Delay, exponential, give_up_on, stepped
+from rxphoenix.protocol.lifecycle import ChannelState, SocketState
+from rxphoenix.protocol.message import Frame, Message, Payload, Reply
+from rxphoenix.protocol.serializer import JSONSerializer, JSONSerializerV1, Serializer
+from rxphoenix.transports.base import Transport
+from rxphoenix.transports.websocket import WebSocket
+
+__all__ = [
+    "Channel",
+    "ChannelClosed",
+    "ChannelCrashed",
+    "ChannelFault",
+    "ChannelForgotten",
+    "ChannelState",
+    "ChannelStateView",
+    "ConnectTimeout",
+    "ConnectionFault",
+    "ConnectionLost",
+    "ConnectionRefused",
+    "Delay",
+    "Disconnected",
+    "Fault",
+    "FaultStream",
+    "Frame",
+    "HeartbeatTimeout",
+    "Hold",
+    "HotStream",
+    "JSONSerializer",
+    "JSONSerializerV1",
+    "JoinCrashed",
+    "JoinRefused",
+    "JoinTimeout",
+    "Joined",
+    "Lease",
+    "MalformedFrame",
+    "Message",
+    "NoEventLoop",
+    "NotConnected",
+    "NotJoined",
+    "Payload",
+    "PhoenixError",
+    "ProviderFailed",
+    "Push",
+    "PushBufferFull",
+    "PushFault",
+    "PushInterrupted",
+    "PushRefused",
+    "PushTimeout",
+    "ReconnectGivenUp",
+    "RejoinGivenUp",
+    "Reply",
+    "Serializer",
+    "Single",
+    "Socket",
+    "SocketClosed",
+    "SocketState",
+    "StateStream",
+    "Stream",
+    "TakenOver",
+    "TopicBusy",
+    "Transport",
+    "UnencodablePayload",
+    "WebSocket",
+    "WrongThread",
+    "exponential",
+    "give_up_on",
+    "stepped",
+]

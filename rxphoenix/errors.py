@@ -18,6 +18,7 @@ PhoenixError
 │   ├── ChannelCrashed         phx_error: the channel process died
 │   ├── ChannelForgotten       the server does not know of a join that we hold for joined
 │   ├── RejoinGivenUp          rejoin_after returned None
+│   ├── ChannelClosed          the join ended before hold() saw it accepted
 │   └── TakenOver              another subscription joined the topic with other params
 ├── PushFault                  something that happened to one push
 │   ├── PushRefused            the reply had another status than "ok"
@@ -42,6 +43,7 @@ from __future__ import annotations
 from typing import Any
 
 __all__ = [
+    "ChannelClosed",
     "ChannelCrashed",
     "ChannelFault",
     "ChannelForgotten",
@@ -244,6 +246,13 @@ class RejoinGivenUp(ChannelFault):
     def __init__(self, topic: str, attempt: int) -> None:
         super().__init__(topic, f"gave up rejoining after {attempt} failed attempt{'s' if attempt != 1 else ''}")
         self.attempt = attempt
+
+
+class ChannelClosed(ChannelFault):
+    """The join ended, by the server or by ``leave()`` or ``close()``, before ``hold()`` saw it accepted."""
+
+    def __init__(self, topic: str) -> None:
+        super().__init__(topic, "closed before the join was accepted")
 
 
 class TakenOver(ChannelFault):

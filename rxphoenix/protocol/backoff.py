@@ -16,8 +16,8 @@ from typing import TypeAlias
 from rxphoenix.errors import ConnectionRefused
 
 __all__ = [
-    "REJOIN_DELAY",
     "RECONNECT_DELAY",
+    "REJOIN_DELAY",
     "Delay",
     "after_refusal",
     "exponential",

@@ -52,9 +52,7 @@ class Serializer(Protocol):
         """Encode a payload ahead of its message; raises ``UnencodablePayload`` for what cannot be written."""
         ...
 
-    def encode(
-        self, join_ref: str | None, ref: str | None, topic: str, event: str, payload: EncodedPayload
-    ) -> Frame:
+    def encode(self, join_ref: str | None, ref: str | None, topic: str, event: str, payload: EncodedPayload) -> Frame:
         """Write one message; raises ``UnencodablePayload`` for a name that does not fit the format."""
         ...
 
@@ -125,9 +123,7 @@ class JSONSerializer:
         """Encode JSON values as JSON and bytes-like values as they are; raises ``UnencodablePayload``."""
         return _json_or_bytes(payload)
 
-    def encode(
-        self, join_ref: str | None, ref: str | None, topic: str, event: str, payload: EncodedPayload
-    ) -> Frame:
+    def encode(self, join_ref: str | None, ref: str | None, topic: str, event: str, payload: EncodedPayload) -> Frame:
         """Write a text frame, or a binary one if the payload is bytes; raises ``UnencodablePayload``."""
         if isinstance(payload, bytes):
             return _encode_binary_push(join_ref, ref, topic, event, payload)
@@ -171,9 +167,7 @@ class JSONSerializerV1:
             raise UnencodablePayload("serializer 1.0.0 has no binary messages; use JSONSerializer (2.0.0)")
         return _encode_json(payload)
 
-    def encode(
-        self, join_ref: str | None, ref: str | None, topic: str, event: str, payload: EncodedPayload
-    ) -> Frame:
+    def encode(self, join_ref: str | None, ref: str | None, topic: str, event: str, payload: EncodedPayload) -> Frame:
         """Write one JSON object as a text frame; raises ``UnencodablePayload``."""
         message = {"topic": topic, "event": event, "payload": payload, "ref": ref, "join_ref": join_ref}
         try:

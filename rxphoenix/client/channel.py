@@ -1,0 +1,466 @@
+"""What a user holds for a topic: streams, pushes, leaving.
+
+A channel is a cheap handle; everything that it stands for is kept by the socket while something lives there. Two
+handles made by equal calls are interchangeable.
+
+What lives here: the public face of a topic. What does not: joining (``join.py``) and pushing (``push.py``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+from reactivex import abc
+
+from rxphoenix.client.context import Context
+from rxphoenix.client.join import Join, Joined, JoinOptions
+from rxphoenix.client.push import (
+    PendingPush,
+    Push,
+    PushOptions,
+    expect_nothing,
+    reply_of,
+    response_of,
+)
+from rxphoenix.client.single import Single, succeed
+from rxphoenix.client.subjects import Stream, Subscriber
+from rxphoenix.client.topic import Topics
+from rxphoenix.errors import ChannelClosed, SocketClosed, UnencodablePayload
+from rxphoenix.protocol.lifecycle import ChannelState
+from rxphoenix.protocol.message import Message, Payload, Reply, is_reserved
+
+if TYPE_CHECKING:
+    from typing import Literal, overload
+else:
+    from typing import overload
+
+__all__ = ["Channel", "ChannelOptions", "ChannelStateView", "Hold", "Hook", "check_name", "check_seconds"]
+
+_T = TypeVar("_T")
+
+Hook = Callable[[str, Payload], Payload]
+"""``on_message(event, payload)``: sees each payload before it is dispatched, and returns it, modified or not."""
+
+
+class ChannelOptions(msgspec.Struct, frozen=True):
+    """What a channel handle is made with."""
+
+    topic: str
+    join: JoinOptions
+    timeout: float
+    auto_join: bool
+    on_message: Hook | None
+
+
+class ChannelStateView(Stream[ChannelState]):
+    """The state of a channel, whether the topic is live or not: replays the current one, then emits the changes.
+
+    Passive: watching it joins nothing. It completes when the socket closes.
+
+    Example:
+        ```python
+        from rxphoenix import Socket
+
+        channel = Socket("ws://localhost:4000/socket").channel("room:lobby")
+        assert channel.state.value == "closed"
+        ```
+    """
+
+    def __init__(self, context: Context, topics: Topics, topic: str) -> None:
+        super().__init__(context, topic)
+        self._topics = topics
+        self._name = topic
+
+    @property
+    def value(self) -> ChannelState:
+        """The current state."""
+        topic = self._topics.find(self._name)
+        return ChannelState.CLOSED if topic is None else topic.state.value
+
+    def _attach(self, subscriber: Subscriber[ChannelState]) -> None:
+        if self._topics.link.closed:
+            subscriber.next(ChannelState.CLOSED)
+            self._context.deliver_soon(subscriber.complete)
+        else:
+            self._topics.get(self._name).state.attach(subscriber)
+
+
+class _Leased(Stream[_T]):
+    """A cold stream of a channel: subscribing takes a lease of its join."""
+
+    def __init__(self, context: Context, topics: Topics, options: ChannelOptions, event: str | None = None) -> None:
+        super().__init__(context, options.topic, event)
+        self._topics = topics
+        self._options = options
+
+    def _attach(self, subscriber: Subscriber[_T]) -> None:
+        if self._topics.link.closed:
+            self._context.deliver_soon(lambda: subscriber.error(SocketClosed()))
+            return
+        self._context.warm_up()
+        topic = self._topics.get(self._options.topic)
+        topic.lease(self._options.join, lambda join: self._observe(join, subscriber), take_over=True)
+
+    def _observe(self, join: Join, subscriber: Subscriber[_T]) -> None:
+        raise NotImplementedError
+
+
+class _Events(_Leased[Payload]):
+    """The payloads of one event."""
+
+    def _observe(self, join: Join, subscriber: Subscriber[Payload]) -> None:
+        hook, event = self._options.on_message, self._event
+        if hook is not None and event is not None:
+            receive = subscriber.on_next
+            subscriber.on_next = lambda payload: receive(hook(event, payload))
+        join.observe(event, subscriber)
+
+
+class _Joins(_Leased[Joined]):
+    """The accepted joins."""
+
+    def _observe(self, join: Join, subscriber: Subscriber[Joined]) -> None:
+        join.observe_joined(subscriber)
+
+
+class Channel(_Leased[Message]):
+    """A topic as a cold observable of its messages: subscribing joins, disposing leaves.
+
+    It emits the application's messages, never ``phx_*``. All subscriptions to a topic share one join. It survives lost
+    connections and crashes of the channel by joining again; it completes when the server ends the channel on
+    purpose, by ``leave()`` and by ``close()``, and errors with ``JoinRefused``, ``TakenOver``, ``RejoinGivenUp``,
+    ``ReconnectGivenUp`` or ``SocketClosed``.
+
+    ```text
+    subscribed:  ^---------------------!
+    frames:      j  (joined)            l      j: phx_join, l: phx_leave
+    server:      ---m1--m2---x--------m3-      x: the channel crashes, and is joined again
+    observed:    ---m1--m2------------m3-
+    ```
+
+    Example:
+        ```python
+        from reactivex import operators as ops
+        from rxphoenix import Socket
+
+        async with Socket("ws://localhost:4000/socket") as socket:
+            channel = socket.channel("sensor:kitchen")
+            readings = channel.pipe(ops.map(lambda message: message.payload["celsius"]), ops.take(2), ops.to_list())
+            print(await readings)
+        ```
+    """
+
+    def __init__(self, context: Context, topics: Topics, options: ChannelOptions) -> None:
+        super().__init__(context, topics, options)
+
+    def _observe(self, join: Join, subscriber: Subscriber[Message]) -> None:
+        hook = self._options.on_message
+        if hook is not None:
+            receive = subscriber.on_next
+            subscriber.on_next = lambda message: receive(message.with_payload(hook(message.event, message.payload)))
+        join.observe(None, subscriber)
+
+    @property
+    def topic(self) -> str:
+        """The topic."""
+        return self._options.topic
+
+    @property
+    def state(self) -> ChannelStateView:
+        """The state of the channel: ``closed``, ``joining``, ``joined``, ``errored`` or ``leaving``; passive.
+
+        ```text
+        subscribers:  ^------------------!
+        state:        c-joining-joined---c        c: closed
+        ```
+        """
+        return ChannelStateView(self._context, self._topics, self._options.topic)
+
+    def on(self, event: str) -> Stream[Payload]:
+        """The payloads of one event; cold, a lease of the channel.
+
+        Arguments:
+            event: the name of the event.
+
+        Returns:
+            A stream of payloads, shared by all observers: treat them as read-only. It ends as the channel does.
+
+        Raises:
+            ValueError: the name is empty, or begins with ``phx_``, which belongs to the protocol.
+
+        Example:
+            ```python
+            from reactivex import operators as ops
+            from rxphoenix import Socket
+
+            async with Socket("ws://localhost:4000/socket") as socket:
+                reading = await socket.channel("sensor:kitchen").on("reading").pipe(ops.first())
+                print(reading["celsius"])
+            ```
+        """
+        check_event(event)
+        if is_reserved(event):
+            raise ValueError(
+                f"the event {event!r} belongs to the protocol; watch channel.state, channel.joined or "
+                "socket.messages instead"
+            )
+        return _Events(self._context, self._topics, self._options, event)
+
+    @property
+    def joined(self) -> Stream[Joined]:
+        """The accepted joins; cold, a lease of the channel. The join in force comes first, if there is one.
+
+        ```text
+        state:     joining-joined---errored-joined---
+        joined:    --------J----------------K--------     J: rejoin False, K: rejoin True
+        ```
+
+        Example:
+            ```python
+            from reactivex import operators as ops
+            from rxphoenix import Socket
+
+            async with Socket("ws://localhost:4000/socket") as socket:
+                joined = await socket.channel("room:lobby").joined.pipe(ops.first())
+                print(joined.reply, joined.rejoin, joined.attempt)
+            ```
+        """
+        return _Joins(self._context, self._topics, self._options)
+
+    def hold(self) -> Hold:
+        """Take a lease of the channel: join, and stay joined until it is given back.
+
+        Returns:
+            A disposable. As ``async with channel.hold() as reply:`` it waits for the answer to the join, and
+            raises ``JoinRefused`` and its like there.
+
+        Raises:
+            WrongThread, NoEventLoop: see ``subscribe``.
+
+        Example:
+            ```python
+            from rxphoenix import Socket
+
+            async with Socket("ws://localhost:4000/socket") as socket:
+                channel = socket.channel("room:lobby")
+                async with channel.hold():
+                    await channel.push("new_msg", {"body": "one join"})
+                    await channel.push("new_msg", {"body": "for two pushes"})
+            ```
+        """
+        return Hold(self._context, self.joined, self._options.topic)
+
+    def leave(self) -> Single[None]:
+        """Leave the topic for everybody: each subscription of it completes.
+
+        Returns:
+            A Single that emits ``None`` when the server has acknowledged, or at the latest after the join timeout:
+            leaving always succeeds. Nothing happens before it is subscribed or awaited.
+
+        Example:
+            ```python
+            from rxphoenix import Socket
+
+            async with Socket("ws://localhost:4000/socket") as socket:
+                channel = socket.channel("room:lobby")
+                async with channel.hold():
+                    await channel.leave()
+                assert channel.state.value == "closed"
+            ```
+        """
+
+        def start(subscriber: Subscriber[None]) -> None:
+            if self._topics.link.closed:
+                self._context.deliver_soon(lambda: subscriber.error(SocketClosed()))
+                return
+            topic = self._topics.find(self._options.topic)
+            if topic is None:
+                self._context.deliver_soon(lambda: succeed(subscriber, None))
+            else:
+                topic.leave(lambda: succeed(subscriber, None), self._options.join.timeout)
+
+        return Single(self._context, start, self._options.topic)
+
+    if TYPE_CHECKING:
+
+        @overload
+        def push(
+            self, event: str, payload: Payload = ..., *, timeout: float | None = ..., reply: Literal[True] = ...
+        ) -> Single[Payload]: ...
+
+        @overload
+        def push(
+            self, event: str, payload: Payload = ..., *, timeout: float | None = ..., reply: Literal[False]
+        ) -> Single[None]: ...
+
+    def push(
+        self, event: str, payload: Payload = None, *, timeout: float | None = None, reply: bool = True
+    ) -> Single[Any]:
+        """Send a message to the channel's process on the server; cold: each subscription or ``await`` sends once.
+
+        Arguments:
+            event: the name of the event.
+            payload: a JSON value, ``{}`` if omitted; ``bytes`` go as a binary message.
+            timeout: seconds from the subscription to the reply, by default the socket's ``timeout``.
+            reply: whether to wait for the reply; ``False`` for handlers that do not reply.
+
+        Returns:
+            A Single of the response. Errors: ``PushRefused`` for any status but "ok"; ``PushTimeout``;
+            ``PushInterrupted`` when the join or the link ended after it was sent; ``JoinRefused`` and its like when
+            the join is refused; ``PushBufferFull``; ``TopicBusy``; ``NotJoined``; ``SocketClosed``.
+
+        Raises:
+            UnencodablePayload: the payload or a name cannot be written.
+            ValueError: the event or the timeout is not usable.
+
+        ```text
+        subscribed:   ^
+        frames:       p-------r             p: the push, r: its reply
+        observed:     --------(v|)          v: the response
+        ```
+
+        Example:
+            ```python
+            from rxphoenix import Socket
+
+            async with Socket("ws://localhost:4000/socket") as socket:
+                response = await socket.channel("room:lobby").push("echo", {"body": "hi"})
+                assert response == {"body": "hi"}
+            ```
+        """
+        options = self._push_options(event, payload, timeout)
+        return self._push(options, response_of if reply else expect_nothing, await_reply=reply)
+
+    def request(self, event: str, payload: Payload = None, *, timeout: float | None = None) -> Single[Reply]:
+        """Push, and get the whole reply, whatever its status.
+
+        Arguments:
+            event: the name of the event.
+            payload: a JSON value, ``{}`` if omitted; ``bytes`` go as a binary message.
+            timeout: seconds from the subscription to the reply, by default the socket's ``timeout``.
+
+        Returns:
+            A Single of the ``Reply``. Errors as those of ``push``, but for ``PushRefused``.
+
+        Raises:
+            UnencodablePayload, ValueError: see ``push``.
+
+        Example:
+            ```python
+            from rxphoenix import Socket
+
+            async with Socket("ws://localhost:4000/socket") as socket:
+                reply = await socket.channel("room:lobby").request("echo", {"body": "hi"})
+                assert reply.status == "ok"
+            ```
+        """
+        return self._push(self._push_options(event, payload, timeout), reply_of, await_reply=True)
+
+    def _push_options(self, event: str, payload: Payload, timeout: float | None) -> PushOptions:
+        check_event(event)
+        if is_reserved(event):
+            raise ValueError(f"the event {event!r} belongs to the protocol; use leave(), or socket.send() to test one")
+        options = self._options
+        seconds = options.timeout if timeout is None else check_seconds("timeout", timeout)
+        serializer = self._topics.options.serializer
+        encoded = serializer.encode_payload({} if payload is None else payload)
+        if isinstance(payload, (bytes, bytearray, memoryview)):
+            serializer.encode("", "", options.topic, event, encoded)  # the names must fit a binary frame
+        return PushOptions(options.topic, event, encoded, seconds, options.join, options.auto_join)
+
+    def _push(
+        self, options: PushOptions, outcome: Callable[[PushOptions, Reply], Any], *, await_reply: bool
+    ) -> Push[Any]:
+        topics, hook = self._topics, self._options.on_message
+
+        def start(subscriber: Subscriber[Any]) -> None:
+            PendingPush(topics, options, subscriber, outcome, await_reply, hook).start()
+
+        return Push(self._context, start, options.topic, options.event)
+
+    def __repr__(self) -> str:
+        return f"<Channel {self._options.topic!r} {self.state.value}>"
+
+
+class Hold(abc.DisposableBase):
+    """A lease of a channel; see ``Channel.hold``."""
+
+    def __init__(self, context: Context, joined: Stream[Joined], topic: str) -> None:
+        self._context = context
+        self._topic = topic
+        self._joined: Joined | None = None
+        self._error: Exception | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._subscription = joined.subscribe(self._on_joined, self._on_error, self._on_completed)
+
+    def _on_joined(self, joined: Joined) -> None:
+        self._joined = joined
+        self._wake()
+
+    def _on_error(self, error: Exception) -> None:
+        self._error = error
+        if not self._wake():
+            self._context.nobody_listened(error, self._topic, None)
+
+    def _on_completed(self) -> None:
+        self._error = ChannelClosed(self._topic)
+        self._wake()
+
+    def _wake(self) -> bool:
+        waiter = self._waiter
+        if waiter is None or waiter.done():
+            return False
+        waiter.set_result(None)
+        return True
+
+    def dispose(self) -> None:
+        """Give the lease back; the last one leaves the topic."""
+        self._subscription.dispose()
+
+    async def __aenter__(self) -> Payload:
+        if self._joined is None and self._error is None:
+            self._waiter = asyncio.get_running_loop().create_future()
+            try:
+                await self._waiter
+            except BaseException:
+                self.dispose()
+                raise
+            finally:
+                self._waiter = None
+        if self._joined is None:
+            assert self._error is not None
+            raise self._error
+        return self._joined.reply
+
+    async def __aexit__(self, *exception: object) -> None:
+        self.dispose()
+
+
+def check_seconds(name: str, seconds: float, *, zero: bool = False) -> float:
+    """Return a number of seconds; raises ``ValueError`` or ``TypeError`` for anything else."""
+    if not isinstance(seconds, (int, float)) or isinstance(seconds, bool):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"{name} must be a number of seconds, not {seconds!r}")
+    if not (0 <= seconds < float("inf")) or (seconds == 0 and not zero):
+        raise ValueError(f"{name} must be a {'' if zero else 'positive '}number of seconds, not {seconds!r}")
+    return seconds
+
+
+def check_name(what: str, name: str) -> str:
+    """Return a topic or event name; raises ``TypeError`` or ``ValueError`` for what cannot be one."""
+    if not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"the {what} must be a string, not {name!r}")
+    if not name:
+        raise ValueError(f"the {what} must not be empty")
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        raise UnencodablePayload(f"the {what} {name!r} is not valid Unicode: {error}") from None
+    return name
+
+
+def check_event(event: str) -> str:
+    """Return an event name; raises ``TypeError`` or ``ValueError`` for what cannot be one."""
+    return check_name("event", event)

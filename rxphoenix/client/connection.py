@@ -1,0 +1,381 @@
+"""One connection: one subscription to a transport, and everything that dies with it.
+
+It owns its handshake, its send function, its heartbeat, the replies it awaits and the joins it carries. Once it is
+over, nothing of it is heard again; so a replaced connection cannot disturb its successor.
+
+What lives here: a single attempt and the connection that comes of it. What does not: when to try again (``link.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, TypeAlias
+
+import msgspec
+from reactivex.disposable import CompositeDisposable, SerialDisposable
+
+from rxphoenix.client.context import Context
+from rxphoenix.client.heartbeat import Heartbeat
+from rxphoenix.client.provider import Provider
+from rxphoenix.client.timer import Timer
+from rxphoenix.errors import (
+    ConnectionLost,
+    ConnectionRefused,
+    ConnectTimeout,
+    HeartbeatTimeout,
+    MalformedFrame,
+    PhoenixError,
+)
+from rxphoenix.protocol.address import Address, Endpoint, Params
+from rxphoenix.protocol.message import HEARTBEAT, LEAVE, PHOENIX, REPLY, Frame, Message
+from rxphoenix.protocol.serializer import EncodedPayload, Serializer
+from rxphoenix.transports.base import CloseRequest, Closing, ConnectRequest, Opened, Transport, TransportEvent
+
+__all__ = ["Carried", "Connection", "ConnectionOptions", "Owner"]
+
+ReplyHandler: TypeAlias = Callable[[Message], None]
+
+
+class Carried(Protocol):
+    """A join that a connection carries, until the server has answered it."""
+
+    def deadline(self) -> float:
+        """The monotonic instant at which it times out."""
+        ...
+
+
+class Owner(Protocol):
+    """Who hears of a connection; it hears nothing more once the connection is over."""
+
+    def opened(self, connection: Connection) -> None:
+        """The handshake is done."""
+        ...
+
+    def received(self, message: Message) -> None:
+        """A message has come, other than a reply that somebody awaits."""
+        ...
+
+    def heard(self, message: Message) -> None:
+        """A message has come, whatever it is; before anybody else sees it."""
+        ...
+
+    def over(self, connection: Connection, error: PhoenixError) -> None:
+        """The attempt failed, or the open connection was lost."""
+        ...
+
+    def finished(self, connection: Connection) -> None:
+        """The transport is done, after a close that was asked for or an end that we declared."""
+        ...
+
+
+class ConnectionOptions(msgspec.Struct, frozen=True):
+    """What every connection of one socket is made with."""
+
+    endpoint: Endpoint
+    params: Provider[Params]
+    auth_token: Provider[str | None]
+    headers: Provider[Mapping[str, str]]
+    transport: Transport
+    serializer: Serializer
+    session: object | None
+    connect_timeout: float
+    heartbeat_interval: float | None
+    heartbeat_timeout: float | None
+    memory: dict[object, object]
+
+
+class Connection:
+    """One attempt to connect, and the connection that it becomes.
+
+    Arguments:
+        context: the surroundings of the socket.
+        options: what it is made with.
+        owner: who hears of it.
+        on_latency: receives the round trips of its heartbeats, in seconds.
+    """
+
+    def __init__(
+        self, context: Context, options: ConnectionOptions, owner: Owner, on_latency: Callable[[float], None]
+    ) -> None:
+        self._context = context
+        self._options = options
+        self._owner: Owner | None = owner
+        self._finishing: Owner | None = owner
+        self._on_latency = on_latency
+        self._subscription = SerialDisposable()
+        self._evaluations = CompositeDisposable()
+        self._timer = Timer(context)
+        self._closing = Closing()
+        self._send: Callable[[Frame], None] | None = None
+        self._heartbeat: Heartbeat | None = None
+        self._replies: dict[str, ReplyHandler] = {}
+        self._failures: dict[str, Callable[[PhoenixError], None]] = {}
+        self._joins: dict[str, Carried] = {}
+        self._leaves: dict[str, str] = {}
+        self._subscribed = False
+        self._answered_join = (0, 0.0)
+        self.is_open = False
+        self.has_heard = False
+        self.counts_before = (0, 0)
+        self.is_finished = False
+
+    # -- connecting ----------------------------------------------------------------------------------------------
+
+    def start(self, reason: Exception | None) -> None:
+        """Evaluate params, token and headers, and connect.
+
+        Arguments:
+            reason: why the last attempt failed, for the functions that want to know.
+        """
+        options = self._options
+        self._timer.start(options.connect_timeout, self._took_too_long)
+
+        def with_params(params: Params) -> None:
+            self._provide(options.auth_token, reason, lambda token: with_token(params, token))
+
+        def with_token(params: Params, token: str | None) -> None:
+            self._provide(options.headers, reason, lambda headers: self._connect(params, token, headers))
+
+        self._provide(options.params, reason, with_params)
+
+    def _provide(self, provider: Provider[Any], reason: Exception | None, then: Callable[[Any], None]) -> None:
+        if self._owner is not None:
+            self._evaluations.add(provider.evaluate(self._context, reason, then, self._end_soon))
+
+    def _connect(self, params: Params, token: str | None, headers: Mapping[str, str]) -> None:
+        if self._owner is None:
+            return
+        options = self._options
+        request = ConnectRequest(
+            Address(options.endpoint, params, options.serializer.vsn),
+            self._context.scheduler,
+            self._closing,
+            token,
+            headers,
+            options.session,
+            options.memory,
+        )
+        self._subscribed = True
+        dispatcher = self._context.dispatcher
+        at_once = True
+
+        def over(error: Exception | None) -> None:
+            if at_once:  # what would error inside somebody's subscribe() comes through the scheduler
+                self._context.soon(lambda: self._on_transport_over(error))
+            else:
+                self._on_transport_over(error)
+
+        try:
+            observable = options.transport.connect(request)
+            self._subscription.disposable = observable.subscribe(
+                lambda event: dispatcher.post(self._on_event, event),
+                lambda error: dispatcher.post(over, error),
+                lambda: dispatcher.post(over, None),
+                scheduler=self._context.scheduler,
+            )
+        except Exception as error:  # a transport of a user's own may raise anything
+            over(error)
+        at_once = False
+
+    def _end_soon(self, error: PhoenixError) -> None:
+        self._context.soon(lambda: self._end(error))
+
+    def _took_too_long(self) -> None:
+        self._end(ConnectTimeout(self._options.connect_timeout))
+
+    def _on_event(self, event: TransportEvent) -> None:
+        if self._owner is None:
+            return
+        if isinstance(event, Frame):
+            self._receive(event)
+        elif not self.is_open:
+            self._open(event)
+
+    def _open(self, event: Opened) -> None:
+        self._timer.stop()
+        self._send = event.send
+        self.is_open = True
+        interval = self._options.heartbeat_interval
+        if interval is not None:
+            timeout = self._options.heartbeat_timeout or interval
+            self._heartbeat = Heartbeat(self._context, self, interval, timeout, self._on_latency)
+            self._heartbeat.start()
+        assert self._owner is not None
+        self._owner.opened(self)
+
+    # -- sending -------------------------------------------------------------------------------------------------
+
+    def send(self, join_ref: str | None, ref: str | None, topic: str, event: str, payload: EncodedPayload) -> None:
+        """Write one message; raises ``UnencodablePayload`` for a name that does not fit the format."""
+        if self._send is not None:
+            self._send(self._options.serializer.encode(join_ref, ref, topic, event, payload))
+
+    def send_frame(self, frame: Frame) -> None:
+        """Write one frame as it is."""
+        if self._send is not None:
+            self._send(frame)
+
+    def expect_reply(
+        self, ref: str, handler: ReplyHandler, failed: Callable[[PhoenixError], None] | None = None
+    ) -> None:
+        """Call ``handler`` with the reply to ``ref``, or ``failed`` when the connection ends first."""
+        self._replies[ref] = handler
+        if failed is not None:
+            self._failures[ref] = failed
+
+    def forget_reply(self, ref: str) -> None:
+        """Await the reply to ``ref`` no longer."""
+        self._replies.pop(ref, None)
+        self._failures.pop(ref, None)
+        self._joins.pop(ref, None)
+
+    def ping(self, answered: Callable[[float], None], failed: Callable[[PhoenixError], None] | None = None) -> str:
+        """Send a heartbeat of its own; ``answered`` receives the round trip in seconds. Returns its ref."""
+        ref = self._context.next_ref()
+        sent = self._context.clock.monotonic()
+        self.expect_reply(ref, lambda _reply: answered(self._context.clock.monotonic() - sent), failed)
+        self.send(None, ref, PHOENIX, HEARTBEAT, self._options.serializer.encode_payload({}))
+        return ref
+
+    # -- joins in flight -----------------------------------------------------------------------------------------
+
+    def carry(self, ref: str, join: Carried) -> None:
+        """Note that a join was sent and is not answered yet."""
+        self._joins[ref] = join
+
+    def join_answered(self, ref: str) -> None:
+        """Note the answer: the server now works on the next join, whose clock begins anew."""
+        self._joins.pop(ref, None)
+        self._answered_join = (int(ref), self._context.clock.monotonic())
+
+    def clock_start(self, ref: str, sent: float) -> float:
+        """When the clock of a join began: when it was sent, or when an earlier join was answered."""
+        answered, instant = self._answered_join
+        return instant if answered < int(ref) and instant > sent else sent
+
+    # -- leaves in flight ----------------------------------------------------------------------------------------
+
+    def leave(self, join_ref: str, topic: str) -> str:
+        """Send ``phx_leave`` for a join; returns its ref. Until it is answered, stray messages are expected."""
+        ref = self._context.next_ref()
+        self._leaves[topic] = ref
+        self.expect_reply(ref, lambda _reply: self.forget_leave(topic))
+        self.send(join_ref, ref, topic, LEAVE, self._options.serializer.encode_payload({}))
+        return ref
+
+    def is_leaving(self, topic: str) -> bool:
+        """Whether a leave of the topic was sent and is not answered yet."""
+        return topic in self._leaves
+
+    def forget_leave(self, topic: str) -> None:
+        """The leave of a topic is answered, or a new join follows it, which a server may answer alone."""
+        ref = self._leaves.pop(topic, None)
+        if ref is not None:
+            self._replies.pop(ref, None)
+
+    # -- the heartbeat's view ------------------------------------------------------------------------------------
+
+    def beat(self, answered: Callable[[float], None]) -> None:
+        """Send a heartbeat."""
+        self.ping(answered)
+
+    def joins_pending_until(self) -> float | None:
+        """The monotonic instant at which the last outstanding join will have timed out, if there is one."""
+        return max((join.deadline() for join in self._joins.values()), default=None)
+
+    def dead(self, error: HeartbeatTimeout) -> None:
+        """The link is dead: it is closed at once."""
+        self._end(error)
+
+    # -- receiving -----------------------------------------------------------------------------------------------
+
+    def _receive(self, frame: Frame) -> None:
+        owner = self._owner
+        assert owner is not None
+        try:
+            message = self._options.serializer.decode(frame)
+        except Exception as error:  # a serializer of a user's own may raise anything
+            if not isinstance(error, MalformedFrame):
+                cause, error = error, MalformedFrame("the serializer could not read it", size=len(frame.data))
+                error.__cause__ = cause
+            self._context.report(error)
+            return
+        self.has_heard = True
+        owner.heard(message)
+        if self._owner is None:  # an observer of the messages closed or replaced us
+            return
+        if message.event == REPLY and message.ref is not None:
+            handler = self._replies.pop(message.ref, None)
+            if handler is not None:
+                self._failures.pop(message.ref, None)
+                handler(message)
+        else:
+            owner.received(message)
+
+    # -- ending --------------------------------------------------------------------------------------------------
+
+    def close(self, request: CloseRequest) -> None:
+        """End it as asked: nothing of it is heard any more but that it has finished."""
+        self._silence()
+        self._closing.request(request)
+        if not self._subscribed:
+            self._finish()
+
+    def _end(self, error: PhoenixError) -> None:
+        """It failed or died, as we see it: close what is left of it, and say so."""
+        owner = self._owner
+        if owner is None:
+            return
+        self.close(CloseRequest(1000, "heartbeat timeout" if isinstance(error, HeartbeatTimeout) else ""))
+        owner.over(self, error)
+
+    def _on_transport_over(self, error: Exception | None) -> None:
+        owner = self._owner
+        if owner is not None:
+            was_open = self.is_open
+            self._silence()
+            self._finish()
+            owner.over(self, _fault(error, was_open))
+        else:
+            self._finish()
+
+    def fail_replies(self, error: PhoenixError) -> None:
+        """Tell those who await a reply that none will come."""
+        failures, self._failures = self._failures, {}
+        self._replies.clear()
+        for failed in failures.values():
+            failed(error)
+
+    def _silence(self) -> None:
+        self._owner = None
+        self.is_open = False
+        self._evaluations.dispose()
+        self._joins.clear()
+        self._timer.stop()
+        if self._heartbeat is not None:
+            self._heartbeat.stop()
+
+    def _finish(self) -> None:
+        finishing, self._finishing = self._finishing, None
+        self._send = None
+        self.is_finished = True
+        if finishing is not None:
+            finishing.finished(self)
+
+    def drop(self) -> None:
+        """Abandon it without a word, for when its loop is gone."""
+        self._silence()
+        self._finishing = None
+        self._send = None
+        self._subscription.dispose()
+
+
+def _fault(error: Exception | None, was_open: bool) -> PhoenixError:
+    if isinstance(error, PhoenixError):
+        return error
+    if error is None:
+        return ConnectionLost("the transport ended") if was_open else ConnectionRefused("the transport ended")
+    words = f"the transport failed with {type(error).__name__}"
+    fault = ConnectionLost(words) if was_open else ConnectionRefused(words)
+    fault.__cause__ = error
+    return fault

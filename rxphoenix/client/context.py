@@ -1,0 +1,213 @@
+"""What all parts of one socket share: scheduler, thread, order of dispatch, faults.
+
+What lives here: the surroundings of a socket. What does not: anything about connections or channels.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable
+
+import msgspec
+from reactivex import abc
+from reactivex.disposable import Disposable
+from reactivex.scheduler import VirtualTimeScheduler
+from reactivex.scheduler.eventloop import AsyncIOScheduler
+
+from rxphoenix.client.dispatch import Dispatcher
+from rxphoenix.errors import NoEventLoop, WrongThread
+
+__all__ = ["Clock", "Context", "Fault", "logger"]
+
+logger = logging.getLogger("rxphoenix")
+
+
+class Fault(msgspec.Struct, frozen=True):
+    """Something that went wrong and that no subscriber received: what ``socket.errors`` emits.
+
+    Arguments:
+        topic: the topic that it belongs to, ``None`` for the socket.
+        event: the name of the event, if one was being dispatched.
+        error: what happened.
+    """
+
+    topic: str | None
+    event: str | None
+    error: Exception
+
+
+class Clock:
+    """The two clocks of a scheduler, in seconds: one that only runs on, and the one on the wall.
+
+    They drift apart when the machine sleeps or its clock is set. In virtual time both are the scheduler's.
+    """
+
+    __slots__ = ("_loop", "_scheduler")
+
+    def __init__(self, scheduler: abc.SchedulerBase, loop: asyncio.AbstractEventLoop | None) -> None:
+        self._scheduler = scheduler
+        self._loop = loop if isinstance(scheduler, AsyncIOScheduler) else None
+
+    def monotonic(self) -> float:
+        """Seconds that never jump."""
+        return self._scheduler.now.timestamp() if self._loop is None else self._loop.time()
+
+    def wall(self) -> float:
+        """Seconds since the epoch, as the scheduler sees it."""
+        return self._scheduler.now.timestamp()
+
+
+class Context:
+    """The surroundings of one socket.
+
+    Arguments:
+        scheduler: the scheduler that the user gave, or ``None`` for one on the loop that runs when it is needed.
+    """
+
+    def __init__(self, scheduler: abc.SchedulerBase | None) -> None:
+        self._given = scheduler
+        self._scheduler: abc.SchedulerBase | None = None
+        self._clock: Clock | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: int | None = None
+        self._report: Callable[[Fault], None] | None = None
+        self._reference = 0
+        self.dispatcher = Dispatcher(self._resume)
+        self.when_loop_is_gone: Callable[[], object] = self.cool_down
+        self.is_virtual = isinstance(scheduler, VirtualTimeScheduler)
+
+    # -- where we live -------------------------------------------------------------------------------------------
+
+    @property
+    def scheduler(self) -> abc.SchedulerBase:
+        """The scheduler of every timer; raises ``NoEventLoop`` if none was given and no loop runs."""
+        return self._given or self._scheduler or AsyncIOScheduler(_running_loop())
+
+    @property
+    def clock(self) -> Clock:
+        """The clocks of the scheduler; only while the socket is warm."""
+        assert self._clock is not None
+        return self._clock
+
+    @property
+    def is_warm(self) -> bool:
+        """Whether the socket is bound to a scheduler and a thread."""
+        return self._thread is not None
+
+    @property
+    def loop_is_gone(self) -> bool:
+        """Whether the loop that the socket lived on has been closed under it."""
+        return self._loop is not None and self._loop.is_closed()
+
+    def warm_up(self) -> None:
+        """Bind to the scheduler and thread of the caller; raises ``NoEventLoop`` where there is none."""
+        if self._thread is None:
+            self._loop = _running_loop() if self._given is None else _loop_if_running()
+            self._scheduler = self._given or AsyncIOScheduler(_running_loop())
+            self._clock = Clock(self._scheduler, self._loop)
+            self._thread = threading.get_ident()
+
+    def cool_down(self) -> None:
+        """Let go of scheduler and thread, so that another loop may take the socket over."""
+        self._scheduler = self._clock = self._loop = self._thread = None
+
+    def check_thread(self, what: str) -> None:
+        """Raise ``WrongThread`` if the socket lives on another thread than the caller's."""
+        if self._thread is None:
+            return
+        if self.loop_is_gone:
+            self.when_loop_is_gone()
+        elif self._thread != threading.get_ident():
+            raise WrongThread(what)
+
+    def marshal(self, action: Callable[[], object]) -> None:
+        """Run something on the socket's thread: now if this is it, else as soon as its loop gets to it."""
+        if self._thread is None or self._thread == threading.get_ident():
+            self.dispatcher.run(action)
+            return
+        loop = self._loop
+        if loop is None or loop.is_closed():
+            return
+        try:
+            loop.call_soon_threadsafe(self.dispatcher.run, action)
+        except RuntimeError:  # the loop was closed a moment ago: nothing is left to be done there
+            return
+
+    # -- time ----------------------------------------------------------------------------------------------------
+
+    def later(self, seconds: float, action: Callable[[], object]) -> abc.DisposableBase:
+        """Do something after a time, as an event of its own; dispose to prevent it."""
+
+        def run(_scheduler: abc.SchedulerBase, _state: object = None) -> abc.DisposableBase | None:
+            self.dispatcher.post(action)
+            return None
+
+        return self.scheduler.schedule_relative(seconds, run)
+
+    def soon(self, action: Callable[[], object]) -> abc.DisposableBase:
+        """Do something by the scheduler, at once but not now."""
+
+        def run(_scheduler: abc.SchedulerBase, _state: object = None) -> abc.DisposableBase | None:
+            self.dispatcher.post(action)
+            return None
+
+        return self.scheduler.schedule(run)
+
+    def deliver_soon(self, action: Callable[[], object]) -> None:
+        """Deliver what would otherwise be told inside ``subscribe``; without any scheduler, deliver it there."""
+        try:
+            self.soon(action)
+        except NoEventLoop:
+            self.dispatcher.post(action)
+
+    def _resume(self) -> None:
+        if self.is_warm and not self.loop_is_gone:
+            self.soon(Disposable)
+
+    # -- refs and faults -----------------------------------------------------------------------------------------
+
+    def next_ref(self) -> str:
+        """A ref that this socket has not used."""
+        self._reference += 1
+        return str(self._reference)
+
+    def report_to(self, report: Callable[[Fault], None]) -> None:
+        """Say where faults go."""
+        self._report = report
+
+    def report(self, error: Exception, *, topic: str | None = None, event: str | None = None) -> None:
+        """Tell the observers of ``socket.errors`` of something that no subscriber received."""
+        if self._report is not None:
+            self._report(Fault(topic, event, error))
+
+    def observer_raised(self, error: Exception, topic: str | None, event: str | None) -> None:
+        """An observer raised: log it with its traceback and report it."""
+        logger.error("an observer raised %s", _of(topic, event), exc_info=error)
+        self.report(error, topic=topic, event=event)
+
+    def nobody_listened(self, error: Exception, topic: str | None, event: str | None) -> None:
+        """A stream ended with an error and its subscriber had no handler for it."""
+        logger.error("a stream ended without an on_error handler %s: %r", _of(topic, event), error)
+        self.report(error, topic=topic, event=event)
+
+
+def _of(topic: str | None, event: str | None) -> str:
+    if topic is None:
+        return "on the socket"
+    return f"on topic {topic!r}" if event is None else f"on topic {topic!r}, event {event!r}"
+
+
+def _loop_if_running() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
+def _running_loop() -> asyncio.AbstractEventLoop:
+    loop = _loop_if_running()
+    if loop is None:
+        raise NoEventLoop
+    return loop

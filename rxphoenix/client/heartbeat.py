@@ -1,0 +1,118 @@
+"""Telling a dead link from a silent one.
+
+A beat goes out one interval after the answer to the beat before. If its answer is not there at the deadline, the
+link is dead: unless joins are still being answered (they block the server's whole socket), or the machine slept or
+the loop was blocked; then one more beat decides, within 5 s.
+
+```text
+interval 30 s, timeout 30 s:
+
+sent:      30s b 30s b 30s -
+answered:  30s r 30s - 30s -
+verdict:   30s - 30s - 30s #      HeartbeatTimeout
+```
+
+What lives here: the beats of one connection. What does not: what follows when it is dead (``link.py``).
+
+Source: the "Reserved topic and events" part of the protocol page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from rxphoenix.client.context import Context
+from rxphoenix.client.timer import TOLERANCE, Timer
+from rxphoenix.errors import HeartbeatTimeout
+
+__all__ = ["Heartbeat", "Pulse"]
+
+_DRIFT = 2.0
+"""By how many seconds the clocks may disagree, or a timer be late, before we believe that the machine slept."""
+
+_SECOND_CHANCE = 5.0
+
+
+class Pulse(Protocol):
+    """What a heartbeat needs of its connection."""
+
+    def beat(self, answered: Callable[[float], None]) -> None:
+        """Send a heartbeat; ``answered`` receives the round trip in seconds."""
+        ...
+
+    def joins_pending_until(self) -> float | None:
+        """The monotonic instant at which the last outstanding join will have timed out, if there is one."""
+        ...
+
+    def dead(self, error: HeartbeatTimeout) -> None:
+        """The link is dead."""
+        ...
+
+
+class Heartbeat:
+    """The beats of one connection.
+
+    Arguments:
+        context: scheduler and clocks.
+        pulse: the connection.
+        interval: seconds from an answer to the next beat.
+        timeout: seconds that an answer may take.
+        on_latency: receives each round trip, in seconds.
+    """
+
+    def __init__(
+        self, context: Context, pulse: Pulse, interval: float, timeout: float, on_latency: Callable[[float], None]
+    ) -> None:
+        self._context = context
+        self._pulse = pulse
+        self._interval = interval
+        self._timeout = timeout
+        self._on_latency = on_latency
+        self._timer = Timer(context)
+        self._due = 0.0
+        self._drift = 0.0
+        self._second_chance = False
+
+    def start(self) -> None:
+        """Send the first beat one interval from now."""
+        self._wait(self._interval, self._beat)
+
+    def stop(self) -> None:
+        """Send nothing more and judge nothing more."""
+        self._timer.stop()
+
+    def _wait(self, seconds: float, action: Callable[[], None]) -> None:
+        clock = self._context.clock
+        self._due = clock.monotonic() + seconds
+        self._drift = clock.wall() - clock.monotonic()
+        self._timer.start(seconds, action)
+
+    def _was_asleep(self) -> bool:
+        clock = self._context.clock
+        now = clock.monotonic()
+        return now - self._due > _DRIFT or abs(clock.wall() - now - self._drift) > _DRIFT
+
+    def _beat(self) -> None:
+        deadline = min(self._timeout, _SECOND_CHANCE) if self._was_asleep() else self._timeout
+        self._send(deadline)
+
+    def _send(self, deadline: float) -> None:
+        self._wait(deadline, self._expired)
+        self._pulse.beat(self._answered)
+
+    def _answered(self, seconds: float) -> None:
+        self._second_chance = False
+        self._wait(self._interval, self._beat)
+        self._on_latency(seconds)
+
+    def _expired(self) -> None:
+        now = self._context.clock.monotonic()
+        joins = self._pulse.joins_pending_until()
+        if joins is not None and joins - now > TOLERANCE:
+            self._wait(joins - now, self._expired)
+        elif self._was_asleep() and not self._second_chance:
+            self._second_chance = True
+            self._send(_SECOND_CHANCE)
+        else:
+            self._pulse.dead(HeartbeatTimeout(self._timeout))

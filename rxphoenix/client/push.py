@@ -1,0 +1,244 @@
+"""One push: held until joined, sent once, answered, timed out or interrupted.
+
+```text
+joined:        ^ sent ... (r|)           r: the response
+not joined:    ^ held ... sent ... (r|)  one timeout, from the subscription on
+link lost:     ^ sent ... x #            PushInterrupted: outcome unknown, never sent again
+```
+
+What lives here: the life of a push. What does not: the join that it rides on (``join.py``).
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import msgspec
+
+from rxphoenix.client.connection import Connection
+from rxphoenix.client.context import Context
+from rxphoenix.client.join import HELD_PUSHES, Join, JoinOptions, read_reply
+from rxphoenix.client.single import Single, succeed
+from rxphoenix.client.subjects import Subscriber
+from rxphoenix.client.timer import Timer
+from rxphoenix.client.topic import Topics
+from rxphoenix.errors import (
+    MalformedFrame,
+    NotJoined,
+    PhoenixError,
+    PushBufferFull,
+    PushInterrupted,
+    PushRefused,
+    PushTimeout,
+    SocketClosed,
+    TopicBusy,
+)
+from rxphoenix.protocol.message import REPLY, Message, Payload, Reply
+from rxphoenix.protocol.serializer import EncodedPayload
+
+__all__ = ["PendingPush", "Push", "PushOptions", "expect_nothing", "reply_of", "response_of"]
+
+_T = TypeVar("_T")
+
+
+class PushOptions(msgspec.Struct, frozen=True):
+    """What a push is made of."""
+
+    topic: str
+    event: str
+    payload: EncodedPayload
+    timeout: float
+    join: JoinOptions
+    auto_join: bool
+
+
+def response_of(options: PushOptions, reply: Reply) -> Payload:
+    """The response of a reply "ok"; raises ``PushRefused`` for every other status."""
+    if reply.status != "ok":
+        raise PushRefused(options.topic, options.event, reply.status, reply.response)
+    return reply.response
+
+
+def reply_of(options: PushOptions, reply: Reply) -> Reply:
+    """The reply, whatever its status."""
+    return reply
+
+
+def expect_nothing(options: PushOptions, reply: Reply) -> None:
+    """For pushes that await no reply."""
+
+
+class Push(Single[_T]):
+    """A push as a ``Single``: each subscription, or ``await``, sends once.
+
+    One that is collected without having been subscribed, awaited or piped warns, as a coroutine that was never
+    awaited does.
+    """
+
+    def __init__(
+        self, context: Context, start: Callable[[Subscriber[_T]], None], topic: str | None, event: str | None
+    ) -> None:
+        super().__init__(context, start, topic, event)
+        self._used = False
+
+    def _attach(self, subscriber: Subscriber[_T]) -> None:
+        self._used = True
+        super()._attach(subscriber)
+
+    def pipe(self, *operators: Callable[[Any], Any]) -> Any:
+        """Compose operators, as ``Observable.pipe`` does."""
+        self._used = True
+        return super().pipe(*operators)
+
+    def __del__(self) -> None:
+        if not getattr(self, "_used", True):
+            warnings.warn(
+                f"push {self._event!r} to {self._topic!r} was never sent: await it or subscribe to it",
+                RuntimeWarning,
+                stacklevel=2,
+                source=self,
+            )
+
+
+class PendingPush:
+    """One subscription to a push, from its start to its outcome.
+
+    Arguments:
+        topics: where the joins are.
+        options: what is pushed.
+        subscriber: who awaits the outcome.
+        outcome: turns the reply into the value, or raises.
+        await_reply: whether there is a reply to wait for.
+        hook: sees the payload of the reply first.
+    """
+
+    __slots__ = ("_await_reply", "_connection", "_hook", "_join", "_options", "_outcome", "_ref", "_subscriber",
+                 "_timer", "_topics")  # fmt: skip
+
+    def __init__(
+        self,
+        topics: Topics,
+        options: PushOptions,
+        subscriber: Subscriber[Any],
+        outcome: Callable[[PushOptions, Reply], Any],
+        await_reply: bool,
+        hook: Callable[[str, Payload], Payload] | None,
+    ) -> None:
+        self._topics = topics
+        self._options = options
+        self._subscriber = subscriber
+        self._outcome = outcome
+        self._await_reply = await_reply
+        self._hook = hook
+        self._timer = Timer(topics.context)
+        self._join: Join | None = None
+        self._connection: Connection | None = None
+        self._ref: str | None = None
+
+    def start(self) -> None:
+        """Send it, or have it held."""
+        options, topics = self._options, self._topics
+        topic = topics.find(options.topic)
+        if topics.link.closed:
+            self._refuse_soon(SocketClosed())
+        elif (topic is None or topic.join is None) and not options.auto_join:
+            self._refuse_soon(NotJoined(options.topic, options.event))
+        else:
+            topics.context.warm_up()
+            self._timer.start(options.timeout, self._expired)
+            self._subscriber.on_dispose = self._abandoned
+            if not topics.get(options.topic).lease(options.join, self._board, take_over=False):
+                self._timer.stop()
+                self._refuse_soon(TopicBusy(options.topic, options.event))
+
+    def _refuse_soon(self, error: PhoenixError) -> None:
+        self._topics.context.deliver_soon(lambda: self._subscriber.error(error))
+
+    def _board(self, join: Join) -> None:
+        self._join = join
+        join.acquire()
+        if not join.take(self):
+            error = PushBufferFull(self._options.topic, self._options.event, HELD_PUSHES)
+            self._topics.context.deliver_soon(lambda: self._fail(error))
+
+    # -- what the join tells us ----------------------------------------------------------------------------------
+
+    def sendable(self, connection: Connection, join_ref: str) -> None:
+        """The channel is joined: go."""
+        options = self._options
+        self._connection = connection
+        self._ref = ref = self._topics.context.next_ref()
+        if self._await_reply:
+            connection.expect_reply(ref, self._replied)
+        connection.send(join_ref, ref, options.topic, options.event, options.payload)
+        if not self._await_reply:
+            self._topics.context.dispatcher.emit(self._succeed, None)
+
+    def interrupted(self, error: PhoenixError | None) -> None:
+        """The join or its connection has ended."""
+        interruption = PushInterrupted(self._options.topic, self._options.event, sent=self._ref is not None)
+        interruption.__cause__ = error
+        self._emit_failure(interruption)
+
+    def refused(self, error: PhoenixError) -> None:
+        """It was held, and now the join is not coming."""
+        self._emit_failure(error)
+
+    # -- outcomes ------------------------------------------------------------------------------------------------
+
+    def _replied(self, message: Message) -> None:
+        options, join = self._options, self._join
+        try:
+            reply = read_reply(message)
+            if self._hook is not None:
+                reply = Reply(reply.status, self._hook(REPLY, reply.response))
+        except MalformedFrame as error:
+            self._topics.context.report(error, topic=options.topic, event=options.event)
+            return
+        except Exception as error:  # the hook is the user's
+            self._topics.context.observer_raised(error, options.topic, options.event)
+            self._fail(error)
+            return
+        try:
+            value = self._outcome(options, reply)
+        except PushRefused as error:
+            self._fail(error)
+        else:
+            self._succeed(value)
+        if join is not None and reply.status == "error" and reply.response == {"reason": "unmatched topic"}:
+            join.forgotten()
+
+    def _expired(self) -> None:
+        options, sent = self._options, self._ref is not None
+        error = PushTimeout(options.topic, options.event, options.timeout, sent=sent)
+        if not sent and self._join is not None:
+            error.__cause__ = self._join.last_error or self._topics.link.last_error
+        self._fail(error)
+
+    def _succeed(self, value: Any) -> None:
+        self._settle()
+        succeed(self._subscriber, value)
+
+    def _fail(self, error: Exception) -> None:
+        self._settle()
+        self._subscriber.error(error)
+
+    def _emit_failure(self, error: PhoenixError) -> None:
+        self._settle()
+        self._topics.context.dispatcher.emit(self._subscriber.error, error)
+
+    def _abandoned(self) -> None:
+        self._settle()
+
+    def _settle(self) -> None:
+        """Nothing more will come of it: no timer, no reply, no place, no lease."""
+        self._timer.stop()
+        self._subscriber.on_dispose = None
+        join, self._join = self._join, None
+        if self._connection is not None and self._ref is not None:
+            self._connection.forget_reply(self._ref)
+        if join is not None:
+            join.drop(self)
+            join.release()

@@ -1,0 +1,487 @@
+"""What a user holds: one socket to one Phoenix endpoint, with its options, streams and channels.
+
+What lives here: the public face. What does not: keeping the connection (``link.py``) and the topics (``topic.py``).
+"""
+
+from __future__ import annotations
+
+import random as random_module
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from typing import Any, cast
+
+from reactivex import abc
+
+from rxphoenix.client.channel import Channel, ChannelOptions, Hook, check_name, check_seconds
+from rxphoenix.client.connection import ConnectionOptions
+from rxphoenix.client.context import Context
+from rxphoenix.client.join import JoinOptions
+from rxphoenix.client.link import Lease, Link
+from rxphoenix.client.provider import Provided, Provider
+from rxphoenix.client.single import Single, succeed
+from rxphoenix.client.subjects import FaultStream, HotStream, StateStream, Subscriber
+from rxphoenix.client.topic import TopicOptions, Topics
+from rxphoenix.errors import Disconnected, NotConnected, PhoenixError, SocketClosed
+from rxphoenix.protocol.address import Params, flatten_params, parse_endpoint
+from rxphoenix.protocol.backoff import RECONNECT_DELAY, REJOIN_DELAY, Delay
+from rxphoenix.protocol.lifecycle import SocketState
+from rxphoenix.protocol.message import PHOENIX, Message, Payload
+from rxphoenix.protocol.serializer import EncodedPayload, JSONSerializer, Serializer
+from rxphoenix.transports.base import Transport
+
+__all__ = ["Socket"]
+
+
+class Socket:
+    """One connection to one Phoenix endpoint, made when it is needed, shared by all its channels.
+
+    Making one does nothing. The first lease connects: a subscription to a channel, a push, ``connect()``,
+    ``opened()``. The last one given back disconnects.
+
+    Arguments:
+        endpoint: the mount point of the socket, a ``ws:``, ``wss:``, ``http:`` or ``https:`` URL such as
+            ``"wss://example.com/socket"``.
+        params: connect params, as a mapping, or a function or coroutine function that is called for every attempt.
+        auth_token: the token that the server sees as ``connect_info.auth_token``, as a string or such a function.
+        headers: additional HTTP headers, as a mapping or such a function.
+        transport: what carries the frames, ``WebSocket()`` by default.
+        timeout: seconds that a reply to a push or join may take.
+        connect_timeout: seconds that an attempt to connect may take, params and token functions included.
+        heartbeat_interval: seconds from the answer to a heartbeat to the next one; ``None`` sends none.
+        heartbeat_timeout: seconds that the answer may take, by default as long as the interval.
+        reconnect_after: ``(attempt, error) -> seconds`` to the next attempt, ``None`` to give up; by default the
+            official client's steps.
+        rejoin_after: the same for joining a channel again after a fault.
+        retry_refused: the same after the server refused a join; by default the subscribers get ``JoinRefused``.
+        linger: seconds that a topic or the connection outlives its last lease.
+        serializer: how messages are written, ``JSONSerializer()`` by default.
+        scheduler: where all time comes from, by default an ``AsyncIOScheduler`` on the running loop.
+        session: an ``aiohttp.ClientSession`` to use; it is not closed.
+        random: the source of randomness that spreads delays of 1 s and more by a quarter; in virtual time none.
+
+    Raises:
+        TypeError, ValueError: an argument is not usable; the message names it.
+
+    A function with a required positional parameter receives why the last attempt failed, ``None`` the first time.
+
+    Example:
+        ```python
+        from rxphoenix import Socket
+
+        async with Socket("ws://localhost:4000/socket", params={"user": "ann"}) as socket:
+            response = await socket.channel("room:lobby").push("new_msg", {"body": "hello"})
+            print(response["id"])
+        ```
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        *,
+        params: Provided[Params] | None = None,
+        auth_token: Provided[str | None] = None,
+        headers: Provided[Mapping[str, str]] | None = None,
+        transport: Transport | None = None,
+        timeout: float = 10.0,
+        connect_timeout: float = 10.0,
+        heartbeat_interval: float | None = 30.0,
+        heartbeat_timeout: float | None = None,
+        reconnect_after: Delay = RECONNECT_DELAY,
+        rejoin_after: Delay = REJOIN_DELAY,
+        retry_refused: Delay | None = None,
+        linger: float = 0.0,
+        serializer: Serializer | None = None,
+        scheduler: abc.SchedulerBase | None = None,
+        session: object | None = None,
+        random: random_module.Random | None = None,
+    ) -> None:
+        self._endpoint = parse_endpoint(endpoint)
+        self._timeout = check_seconds("timeout", timeout)
+        self._retry_refused = _check_delay("retry_refused", retry_refused)
+        self._serializer = serializer or JSONSerializer()
+        context = self._context = Context(scheduler)
+        options = ConnectionOptions(
+            endpoint=self._endpoint,
+            params=Provider[Params]("params", {} if params is None else _snapshot(params), _check_params),
+            auth_token=Provider[str | None]("auth_token", auth_token, _check_token),
+            headers=Provider[Mapping[str, str]]("headers", {} if headers is None else headers, _check_headers),
+            transport=transport or _default_transport(),
+            serializer=self._serializer,
+            session=session,
+            connect_timeout=check_seconds("connect_timeout", connect_timeout),
+            heartbeat_interval=_check_optional("heartbeat_interval", heartbeat_interval),
+            heartbeat_timeout=_check_optional("heartbeat_timeout", heartbeat_timeout),
+            memory={},
+        )
+        source = random or (None if context.is_virtual else random_module.Random())
+        reconnect, rejoin = _check_delay("reconnect_after", reconnect_after), _check_delay("rejoin_after", rejoin_after)
+        link = self._link = Link(
+            context, options, reconnect or RECONNECT_DELAY, check_seconds("linger", linger, zero=True), source
+        )
+        topic_options = TopicOptions(self._serializer, rejoin or REJOIN_DELAY, source)
+        self._topics = Topics(context, link, topic_options)
+        self._errors = FaultStream(context)
+        self._ended = False
+        self._closed_waiters: list[Callable[[], object]] = []
+        link.serve(self._topics)
+        context.report_to(self._errors.emit)
+        context.when_loop_is_gone = self._abandon
+
+    # -- streams -------------------------------------------------------------------------------------------------
+
+    @property
+    def scheduler(self) -> abc.SchedulerBase:
+        """Where all time of this socket comes from; give it to operators that take a scheduler.
+
+        Raises:
+            NoEventLoop: none was given, and no event loop runs here.
+        """
+        return self._context.scheduler
+
+    @property
+    def state(self) -> StateStream[SocketState]:
+        """The state of the connection: ``closed``, ``connecting``, ``open`` or ``closing``; passive.
+
+        ```text
+        leases:   ^-----------------------!
+        state:    c-connecting-open-------closing-c       c: closed
+        ```
+        """
+        return self._link.state
+
+    @property
+    def messages(self) -> HotStream[Message]:
+        """Every decoded frame from the server, replies and heartbeats included, in wire order; hot and passive.
+
+        Each is seen here before its channel sees it. Treat payloads as read-only.
+        """
+        return self._link.messages
+
+    @property
+    def errors(self) -> FaultStream:
+        """Faults that no subscriber received: lost connections, crashed channels, raising observers; passive."""
+        return self._errors
+
+    @property
+    def latency(self) -> HotStream[float]:
+        """The round trips of the heartbeats, in seconds; hot and passive."""
+        return self._link.latency
+
+    @property
+    def channels(self) -> tuple[Channel, ...]:
+        """Handles of the topics that have a join now."""
+        return tuple(self.channel(topic) for topic in self._topics.live())
+
+    # -- connecting ----------------------------------------------------------------------------------------------
+
+    def connect(self) -> Lease:
+        """Take a lease of the connection: connect, and stay connected until it is given back.
+
+        It never waits, and a failing connection is no error of this call: watch ``state`` and ``errors``, or
+        await ``opened()``. It also ends what ``disconnect()`` began.
+
+        Returns:
+            The lease, a disposable and a context manager.
+
+        Raises:
+            SocketClosed: the socket was closed for good.
+            WrongThread, NoEventLoop: see ``Channel.subscribe``.
+
+        Example:
+            ```python
+            from rxphoenix import Socket
+
+            async with Socket("ws://localhost:4000/socket") as socket:
+                with socket.connect():
+                    await socket.opened()
+                    print(await socket.ping())
+            ```
+        """
+        self._context.check_thread("connect")
+        if self._link.closed:
+            raise SocketClosed
+
+        def take() -> Lease:
+            self._link.bring_online()
+            self._link.acquire()
+            return Lease(self._context, self._link.release)
+
+        return self._context.dispatcher.run(take)
+
+    def opened(self) -> Single[None]:
+        """Wait for the connection; a lease while it waits.
+
+        Returns:
+            A Single that emits ``None`` when the connection is open, at once if it is. It errors with the failure
+            of the first failed attempt, with ``Disconnected`` after ``disconnect()``, or with ``SocketClosed``.
+
+        ```text
+        state:     c-connecting-open---
+        observed:  -------------(v|)           v: None
+        ```
+        """
+
+        def start(subscriber: Subscriber[None]) -> None:
+            link, context = self._link, self._context
+            if link.closed or link.is_offline:
+                error: PhoenixError = SocketClosed() if link.closed else Disconnected()
+                context.deliver_soon(lambda: subscriber.error(error))
+                return
+            link.acquire()
+            lease = Lease(context, link.release)
+
+            def told(failure: PhoenixError | None) -> None:
+                subscriber.on_dispose = None
+                lease.dispose()
+                if failure is None:
+                    context.dispatcher.emit(succeed, subscriber, None)
+                else:
+                    context.dispatcher.emit(subscriber.error, failure)
+
+            def dispose() -> None:
+                forget()
+                lease.dispose()
+
+            forget = link.watch_attempt(told)
+            subscriber.on_dispose = dispose
+
+        return Single(self._context, start)
+
+    def disconnect(self, code: int | None = None, reason: str = "") -> None:
+        """Go offline over all leases, until ``connect()``.
+
+        Sent pushes are interrupted; channels become ``errored`` and their streams stay alive; held pushes keep their
+        timers.
+
+        Arguments:
+            code: the close code, 1000 or 3000 to 4999; ``None`` is 1000.
+            reason: the reason to send along, at most 123 bytes.
+
+        Raises:
+            ValueError: code or reason cannot be sent.
+            WrongThread: see ``Channel.subscribe``.
+        """
+        if code is not None and code != 1000 and not 3000 <= code <= 4999:
+            raise ValueError(f"a client may close with code 1000 or 3000 to 4999, not {code!r}")
+        if len(reason.encode()) > 123:
+            raise ValueError(f"the reason may have 123 bytes, {reason[:32]!r}... has {len(reason.encode())}")
+        self._context.check_thread("disconnect")
+        self._context.dispatcher.run(self._link.disconnect, code, reason)
+
+    def reconnect(self) -> None:
+        """Drop the connection and try again now, skipping any delay; does nothing while nobody needs the socket.
+
+        Raises:
+            WrongThread: see ``Channel.subscribe``.
+        """
+        self._context.check_thread("reconnect")
+        self._context.dispatcher.run(self._link.reconnect)
+
+    def ping(self) -> Single[float]:
+        """Measure a round trip to the server; passive: it connects nothing.
+
+        Returns:
+            A Single of the round trip in seconds. It errors with ``NotConnected`` without an open connection, and
+            with what ended the connection if it ends first.
+        """
+
+        def start(subscriber: Subscriber[float]) -> None:
+            connection = self._link.connection
+            if connection is None or not connection.is_open:
+                error = SocketClosed() if self._link.closed else NotConnected("ping()")
+                self._context.deliver_soon(lambda: subscriber.error(error))
+                return
+            emit = self._context.dispatcher.emit
+            ref = connection.ping(
+                lambda seconds: succeed(subscriber, seconds), lambda failure: emit(subscriber.error, failure)
+            )
+            subscriber.on_dispose = lambda: connection.forget_reply(ref)
+
+        return Single(self._context, start)
+
+    def send(self, message: Message) -> None:
+        """Write one message as it is, for testers of the protocol; nothing is awaited.
+
+        Arguments:
+            message: the message, refs included.
+
+        Raises:
+            NotConnected: there is no open connection.
+            UnencodablePayload: it cannot be written.
+            WrongThread: see ``Channel.subscribe``.
+        """
+        self._context.check_thread("send")
+        connection = self._link.connection
+        if connection is None or not connection.is_open:
+            raise NotConnected("send()")
+        payload = self._serializer.encode_payload(message.payload)
+        connection.send(message.join_ref, message.ref, message.topic, message.event, payload)
+
+    # -- channels ------------------------------------------------------------------------------------------------
+
+    def channel(
+        self,
+        topic: str,
+        params: Provided[Payload] = None,
+        *,
+        join_timeout: float | None = None,
+        auto_join: bool = True,
+        retry_refused: Delay | None = None,
+        on_message: Hook | None = None,
+    ) -> Channel:
+        """Make a handle for a topic; nothing happens before it is subscribed or pushed to.
+
+        Arguments:
+            topic: the topic, for example ``"room:lobby"``.
+            params: join params, a JSON value, or a function or coroutine function that is called for every join.
+                Omitted, the channel shares whatever join is live, else joins with ``{}``.
+            join_timeout: seconds that the server may take to answer a join, by default the socket's ``timeout``.
+            auto_join: whether a push joins for itself when nobody else has; ``False`` gives ``NotJoined``.
+            retry_refused: ``(attempt, error) -> seconds`` after a refused join, by default the socket's.
+            on_message: ``(event, payload) -> payload``: sees each payload, of messages and replies, before what is
+                subscribed through this handle does.
+
+        Raises:
+            TypeError, ValueError: an argument is not usable.
+            UnencodablePayload: the params cannot be written.
+
+        Example:
+            ```python
+            from rxphoenix import Socket
+
+            socket = Socket("ws://localhost:4000/socket")
+            channel = socket.channel("room:secret", {"password": "sesame"})
+            ```
+        """
+        check_name("topic", topic)
+        if topic == PHOENIX:
+            raise ValueError('the topic "phoenix" belongs to the protocol; use socket.ping() or socket.latency')
+        given: Provided[Any] = {} if params is None else _snapshot(params)
+        join = JoinOptions(
+            Provider[EncodedPayload](f"join params of {topic!r}", given, self._encode_join_params),
+            params is not None,
+            self._timeout if join_timeout is None else check_seconds("join_timeout", join_timeout),
+            _check_delay("retry_refused", retry_refused) or self._retry_refused,
+        )
+        if on_message is not None and not callable(on_message):
+            raise TypeError(f"on_message must be a function of (event, payload), not {on_message!r}")
+        return Channel(self._context, self._topics, ChannelOptions(topic, join, self._timeout, auto_join, on_message))
+
+    def _encode_join_params(self, params: Any) -> EncodedPayload:
+        if isinstance(params, (bytes, bytearray, memoryview)):
+            raise TypeError("join params must be a JSON value, not bytes")
+        return self._serializer.encode_payload(params)
+
+    # -- closing -------------------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """End for good: channels are left, streams complete, sent pushes end with ``PushInterrupted``.
+
+        Idempotent, and legal in callbacks. It does not wait; ``wait_closed()`` does.
+
+        Raises:
+            WrongThread: see ``Channel.subscribe``.
+        """
+        self._context.check_thread("close")
+        if not self._link.closed:
+            self._context.dispatcher.run(self._close)
+
+    def _close(self) -> None:
+        self._topics.close()
+        self._link.close()
+        self._link.messages.complete()
+        self._link.latency.complete()
+        self._link.when_ended(self._end)
+
+    def _end(self) -> None:
+        self._ended = True
+        self._link.state.complete()
+        self._errors.complete()
+        waiters, self._closed_waiters = self._closed_waiters, []
+        for waiter in waiters:
+            self._context.dispatcher.emit(waiter)
+
+    def wait_closed(self) -> Single[None]:
+        """Wait until the socket is closed and nothing of it is left: all is flushed, the transport has ended.
+
+        Returns:
+            A Single that emits ``None``; it never errors.
+        """
+
+        def start(subscriber: Subscriber[None]) -> None:
+            def done() -> None:
+                succeed(subscriber, None)
+
+            if self._ended:
+                self._context.deliver_soon(done)
+            else:
+                self._closed_waiters.append(done)
+
+                def dispose() -> None:
+                    if done in self._closed_waiters:
+                        self._closed_waiters.remove(done)
+
+                subscriber.on_dispose = dispose
+
+        return Single(self._context, start)
+
+    def _abandon(self) -> None:
+        self._topics.abandon()
+        self._link.abandon()
+
+    async def __aenter__(self) -> Socket:
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        self.close()
+        await self.wait_closed()
+
+    def __repr__(self) -> str:
+        return f"<Socket {self._endpoint} {self._link.state.value}>"
+
+
+def _default_transport() -> Transport:
+    from rxphoenix.transports.websocket import WebSocket
+
+    return WebSocket()
+
+
+def _snapshot(given: Provided[Any]) -> Provided[Any]:
+    return given if callable(given) else deepcopy(given)
+
+
+def _check_params(params: Any) -> Params:
+    if not isinstance(params, Mapping):
+        raise TypeError(f"params must be a mapping of names to values, not {type(params).__name__}")
+    mapping = cast("Params", params)
+    for _pair in flatten_params(mapping):
+        continue
+    return mapping
+
+
+def _check_token(token: Any) -> str | None:
+    if token is not None and not isinstance(token, str):
+        raise TypeError(f"the auth token must be a string, not {type(token).__name__}")
+    return token
+
+
+def _check_headers(headers: Any) -> Mapping[str, str]:
+    if not isinstance(headers, Mapping):
+        raise TypeError(f"headers must be a mapping of names to strings, not {type(headers).__name__}")
+    mapping = cast("Mapping[Any, Any]", headers)
+    for name, value in mapping.items():
+        if not isinstance(name, str) or not isinstance(value, str):
+            raise TypeError(f"the header {name!r} must be a string")
+        if "\n" in value or "\r" in value:
+            raise ValueError(f"the header {name!r} must not contain a line break")
+    return cast("Mapping[str, str]", mapping)
+
+
+def _check_optional(name: str, seconds: float | None) -> float | None:
+    return None if seconds is None else check_seconds(name, seconds)
+
+
+def _check_delay(name: str, delay: Delay | None) -> Delay | None:
+    if delay is not None and not callable(delay):
+        raise TypeError(f"{name} must be a function of (attempt, error), for example stepped(1, 2, 5), not {delay!r}")
+    return delay

@@ -1,0 +1,291 @@
+"""Hot streams and states: observers in a tuple, told in order, kept apart from each other.
+
+They replace RxPY's ``Subject`` and ``BehaviorSubject``, in which an observer that raises hides the event from those
+after it and re-entrant calls reorder it.
+
+What lives here: the base of all our observables, subscribers, hot streams, states. What does not: when something
+is emitted.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Generator
+from typing import Any, Generic, NoReturn, TypeVar, cast
+
+from reactivex import Observable, abc
+
+from rxphoenix.client.context import Context, Fault, logger
+
+__all__ = ["FaultStream", "HotStream", "StateStream", "Stream", "Subscriber", "deliver"]
+
+_T = TypeVar("_T")
+
+
+def _ignore(_value: Any = None) -> None:
+    return None
+
+
+class Subscriber(abc.DisposableBase, Generic[_T]):
+    """One observer of one stream, and the disposable of its subscription.
+
+    What an observer raises is logged and reported, and the subscription goes on. After ``dispose`` it hears nothing.
+    """
+
+    __slots__ = ("_on_completed", "_on_error", "context", "event", "on_dispose", "on_next", "stopped", "topic")
+
+    def __init__(
+        self,
+        context: Context,
+        on_next: Callable[[_T], object] | None,
+        on_error: Callable[[Exception], object] | None,
+        on_completed: Callable[[], object] | None,
+        topic: str | None = None,
+        event: str | None = None,
+    ) -> None:
+        self.context = context
+        self.on_next: Callable[[_T], object] = on_next or _ignore
+        self._on_error = on_error
+        self._on_completed = on_completed
+        self.topic = topic
+        self.event = event
+        self.stopped = False
+        self.on_dispose: Callable[[], object] | None = None
+
+    def next(self, value: _T) -> None:
+        """Hand over a value."""
+        if self.stopped:
+            return
+        try:
+            self.on_next(value)
+        except Exception as error:
+            self.context.observer_raised(error, self.topic, self.event)
+
+    def error(self, error: Exception) -> None:
+        """End with an error; without a handler it is reported."""
+        if self.stopped:
+            return
+        handler = self._on_error
+        self._stop()
+        if handler is None:
+            self.context.nobody_listened(error, self.topic, self.event)
+            return
+        try:
+            handler(error)
+        except Exception as raised:
+            if raised is error:  # a stock operator without a handler of its own raises what it was given
+                self.context.nobody_listened(error, self.topic, self.event)
+            else:
+                self.context.observer_raised(raised, self.topic, self.event)
+
+    def complete(self) -> None:
+        """End."""
+        if self.stopped:
+            return
+        handler = self._on_completed
+        self._stop()
+        if handler is None:
+            return
+        try:
+            handler()
+        except Exception as error:
+            self.context.observer_raised(error, self.topic, self.event)
+
+    def dispose(self) -> None:
+        """Hear nothing more, from now on; legal from any thread, any number of times."""
+        if self.stopped:
+            return
+        released = self.on_dispose
+        self._stop()
+        if released is not None:
+            self.context.marshal(released)
+
+    def _stop(self) -> None:
+        self.stopped = True
+        self.on_next = _ignore
+        self._on_error = self._on_completed = self.on_dispose = None
+
+
+def deliver(subscribers: tuple[Subscriber[_T], ...], value: _T) -> None:
+    """Hand one value to each of them, in order."""
+    for subscriber in subscribers:
+        if not subscriber.stopped:
+            try:
+                subscriber.on_next(value)
+            except Exception as error:
+                subscriber.context.observer_raised(error, subscriber.topic, subscriber.event)
+
+
+class Stream(Observable[_T]):
+    """The base of our observables: subscribes without a trampoline, refuses misuse at the call.
+
+    Awaiting one raises ``TypeError``, because most never end; ``Single`` can be awaited.
+    """
+
+    def __init__(self, context: Context, topic: str | None = None, event: str | None = None) -> None:
+        super().__init__()
+        self._context = context
+        self._topic = topic
+        self._event = event
+
+    def subscribe(
+        self,
+        on_next: abc.ObserverBase[_T] | abc.OnNext[_T] | None = None,
+        on_error: abc.OnError | None = None,
+        on_completed: abc.OnCompleted | None = None,
+        *,
+        scheduler: abc.SchedulerBase | None = None,
+    ) -> abc.DisposableBase:
+        """Subscribe an observer, or callbacks.
+
+        Arguments:
+            on_next: an observer, or a function that receives each value.
+            on_error: a function that receives the error that ends the stream.
+            on_completed: a function that is called when the stream ends.
+            scheduler: accepted for RxPY's sake and not used; time comes from the socket's scheduler.
+
+        Returns:
+            The subscription; dispose it to stop.
+
+        Raises:
+            TypeError: ``on_next`` is an ``async def`` function.
+            WrongThread: the socket lives on another thread.
+            NoEventLoop: the socket has no scheduler, and no event loop runs here.
+        """
+        receive = on_next
+        if on_next is not None and hasattr(on_next, "on_next"):
+            observer = cast("abc.ObserverBase[_T]", on_next)
+            receive, on_error, on_completed = observer.on_next, observer.on_error, observer.on_completed
+        if inspect.iscoroutinefunction(receive):
+            raise TypeError(
+                f"on_next must not be an `async def` function ({receive!r} would never run); "
+                "give a plain function that starts a task, or map each value with a map_async operator"
+            )
+        self._context.check_thread("subscribe")
+        subscriber: Subscriber[_T] = Subscriber(
+            self._context, cast("abc.OnNext[_T] | None", receive), on_error, on_completed, self._topic, self._event
+        )
+        self._context.dispatcher.run(self._attach, subscriber)
+        return subscriber
+
+    def _attach(self, subscriber: Subscriber[_T]) -> None:
+        raise NotImplementedError
+
+    def __await__(self) -> Generator[Any, None, NoReturn]:
+        raise TypeError(
+            f"{self!r} has no single value to wait for; say which one you want, "
+            "for example `await stream.pipe(ops.first())`"
+        )
+
+    def __repr__(self) -> str:
+        of = "" if self._topic is None else f" of {self._topic!r}"
+        return f"<{type(self).__name__}{of}{'' if self._event is None else f', event {self._event!r}'}>"
+
+
+class HotStream(Stream[_T]):
+    """A stream that emits whether somebody listens or not, and completes when its socket closes.
+
+    ```text
+    emitted:      a---b---c---|
+    subscribed:     ^
+    observed:       --b---c---|
+    ```
+    """
+
+    def __init__(self, context: Context, topic: str | None = None, event: str | None = None) -> None:
+        super().__init__(context, topic, event)
+        self.subscribers: tuple[Subscriber[_T], ...] = ()
+        self._completed = False
+
+    def emit(self, value: _T) -> None:
+        """Tell all observers, in turn with everything else that is emitted."""
+        if self.subscribers:
+            self._context.dispatcher.emit(self._deliver, value)
+
+    def emit_now(self, value: _T) -> None:
+        """Tell all observers as part of the event that is being dispatched."""
+        deliver(self.subscribers, value)
+
+    def complete(self) -> None:
+        """End the stream, for later subscribers too."""
+        self._completed = True
+        self._context.dispatcher.emit(self._finish)
+
+    def _deliver(self, value: _T) -> None:
+        deliver(self.subscribers, value)
+
+    def _finish(self) -> None:
+        subscribers, self.subscribers = self.subscribers, ()
+        for subscriber in subscribers:
+            subscriber.complete()
+
+    def _attach(self, subscriber: Subscriber[_T]) -> None:
+        if self._completed:
+            self._context.deliver_soon(subscriber.complete)
+            return
+        self.subscribers = (*self.subscribers, subscriber)
+        subscriber.on_dispose = lambda: self._detach(subscriber)
+
+    def _detach(self, subscriber: Subscriber[_T]) -> None:
+        self.subscribers = tuple(other for other in self.subscribers if other is not subscriber)
+
+
+class StateStream(HotStream[_T]):
+    """A value that changes: replays the current one to each subscriber, then emits the changes.
+
+    Equal values are dropped. It never errors; it completes when its socket closes.
+
+    ```text
+    value:        a---b-----b---c---|
+    subscribed:     ^
+    observed:       a-b---------c---|
+    ```
+    """
+
+    def __init__(self, context: Context, value: _T, topic: str | None = None) -> None:
+        super().__init__(context, topic)
+        self._value = value
+        self.on_idle: Callable[[], object] | None = None
+
+    @property
+    def value(self) -> _T:
+        """The current value."""
+        return self._value
+
+    def set(self, value: _T) -> None:
+        """Change the value, if it is another one."""
+        if value != self._value:
+            self._value = value
+            self.emit(value)
+
+    def attach(self, subscriber: Subscriber[_T]) -> None:
+        """Attach a subscriber that was made elsewhere."""
+        self._attach(subscriber)
+
+    def _attach(self, subscriber: Subscriber[_T]) -> None:
+        # behind what is already on its way, so that nobody sees an older value after a newer one
+        self._context.dispatcher.emit(self._replay, subscriber, self._value)
+
+    def _replay(self, subscriber: Subscriber[_T], value: _T) -> None:
+        subscriber.next(value)
+        if not subscriber.stopped:
+            super()._attach(subscriber)
+        elif self.on_idle is not None:
+            self.on_idle()
+
+    def _detach(self, subscriber: Subscriber[_T]) -> None:
+        super()._detach(subscriber)
+        if self.on_idle is not None:
+            self.on_idle()
+
+
+class FaultStream(HotStream[Fault]):
+    """What ``socket.errors`` is: an observer of it that raises is only logged, or it would hear of itself for ever."""
+
+    def _deliver(self, value: Fault) -> None:
+        for subscriber in self.subscribers:
+            if not subscriber.stopped:
+                try:
+                    subscriber.on_next(value)
+                except Exception as error:
+                    logger.error("an observer of socket.errors raised", exc_info=error)

@@ -1,0 +1,60 @@
+"""One thing that will happen later, or not: a restartable timer on the socket's scheduler.
+
+What lives here: starting and stopping it. What does not: time itself (``context.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from reactivex import abc
+
+from rxphoenix.client.context import Context
+
+__all__ = ["TOLERANCE", "Timer"]
+
+TOLERANCE = 1e-4
+"""Seconds by which instants may differ and still be the same: schedulers round."""
+
+
+class Timer:
+    """At most one pending action; starting it again forgets the one before."""
+
+    __slots__ = ("_context", "_pending")
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._pending: abc.DisposableBase | None = None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether something will happen."""
+        return self._pending is not None
+
+    def start(self, seconds: float, action: Callable[[], object]) -> None:
+        """Do something after a time, in seconds."""
+        self.stop()
+
+        def fire() -> None:
+            if self._pending is pending:
+                self._pending = None
+                action()
+
+        pending = self._pending = self._context.later(seconds, fire)
+
+    def start_soon(self, action: Callable[[], object]) -> None:
+        """Do something one turn of the scheduler from now."""
+        self.stop()
+
+        def fire() -> None:
+            if self._pending is pending:
+                self._pending = None
+                action()
+
+        pending = self._pending = self._context.soon(fire)
+
+    def stop(self) -> None:
+        """Let it not happen."""
+        pending, self._pending = self._pending, None
+        if pending is not None:
+            pending.dispose()

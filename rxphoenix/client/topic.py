@@ -1,0 +1,281 @@
+"""Everything that a socket keeps about a topic while something lives there, and nothing after.
+
+What lives there may be a join, a leave that is not acknowledged yet, the pause after a refusal, or an observer of
+the channel's state.
+
+What lives here: the records and their table. What does not: joining (``join.py``).
+"""
+
+from __future__ import annotations
+
+import random as random_module
+from collections.abc import Callable, Iterator
+
+import msgspec
+
+from rxphoenix.client.connection import Connection
+from rxphoenix.client.context import Context, logger
+from rxphoenix.client.join import Join, JoinOptions
+from rxphoenix.client.link import Link
+from rxphoenix.client.subjects import StateStream
+from rxphoenix.client.timer import Timer
+from rxphoenix.errors import MalformedFrame, PhoenixError, SocketClosed, TakenOver
+from rxphoenix.protocol.backoff import REJOIN_DELAY, Delay, spread
+from rxphoenix.protocol.lifecycle import CHANNEL, ChannelEvent, ChannelState
+from rxphoenix.protocol.message import CLOSE, Message, is_reserved
+from rxphoenix.protocol.serializer import Serializer
+
+__all__ = ["Topic", "TopicOptions", "Topics"]
+
+
+class TopicOptions(msgspec.Struct, frozen=True):
+    """What all topics of one socket share."""
+
+    serializer: Serializer
+    rejoin_after: Delay
+    random: random_module.Random | None
+
+
+class Topic:
+    """One topic: its state, its join if there is one, and what outlives a join.
+
+    Arguments:
+        topics: the table that it is in.
+        name: the topic.
+    """
+
+    def __init__(self, topics: Topics, name: str) -> None:
+        self.topics = topics
+        self.context = topics.context
+        self.link = topics.link
+        self.options = topics.options
+        self.name = name
+        self.join: Join | None = None
+        self.state: StateStream[ChannelState] = StateStream(topics.context, ChannelState.CLOSED, name)
+        self.state.on_idle = self.forget_if_idle
+        self._pause = Timer(topics.context)
+        self._refusals = 0
+        self._leaving: Leaving | None = None
+
+    def happened(self, event: ChannelEvent) -> None:
+        """Let the lifecycle take its course."""
+        self.state.set(CHANNEL[self.state.value, event])
+
+    def lease(self, options: JoinOptions, attach: Callable[[Join], object], *, take_over: bool) -> bool:
+        """Attach something to the join in force, or to a new one.
+
+        Arguments:
+            options: what a new join is made with; explicit params that differ from those in force need a new join.
+            attach: receives the join.
+            take_over: whether a join with other params may be replaced.
+
+        Returns:
+            Whether it was attached; not if the topic is joined with other params and must not be taken over.
+        """
+        join = self.join
+        if join is not None and options.differs_from(join.options):
+            if not take_over:
+                return False
+            logger.warning("topic %r is joined anew with other params; its older subscribers end", self.name)
+            join.end(TakenOver(self.name))
+            join = None
+        if join is not None:
+            attach(join)
+        else:
+            join = self.join = Join(self, options)
+            self.topics.remember(self)
+            attach(join)
+            join.begin(paused=self._pause.is_running)
+        return True
+
+    def pause(self, error: PhoenixError) -> None:
+        """After a refusal nobody joins for a while, whoever asks, so that a bare ``retry()`` does no harm."""
+        self._refusals += 1
+        seconds = REJOIN_DELAY(self._refusals, error) or 0.0
+        self._pause.start(spread(seconds, self.options.random), self._pause_over)
+
+    def accepted(self) -> None:
+        """A join was accepted: earlier refusals are forgotten."""
+        self._refusals = 0
+
+    def _pause_over(self) -> None:
+        if self.join is not None:
+            self.join.pause_over()
+        self.forget_if_idle()
+
+    def leave(self, on_left: Callable[[], object], timeout: float) -> None:
+        """End the join for everybody, and call ``on_left`` when the server has acknowledged, or will not.
+
+        Arguments:
+            on_left: called once, also if there is nothing to leave.
+            timeout: seconds to wait for the acknowledgement.
+        """
+        join = self.join
+        if join is not None:
+            connection, join_ref = join.connection, join.join_ref
+            join.end(None, ChannelEvent.LEAVE)
+            self._leaving = Leaving(self, connection, join_ref, timeout)
+        if self._leaving is None:
+            self.context.deliver_soon(on_left)
+            self.forget_if_idle()
+        else:
+            self._leaving.wait(on_left)
+
+    def left(self, leaving: Leaving) -> None:
+        """A leave is over."""
+        if self._leaving is not leaving:
+            return
+        self._leaving = None
+        if self.join is None:
+            self.happened(ChannelEvent.END)
+        self.forget_if_idle()
+
+    def received(self, message: Message) -> None:
+        """A message of this topic has come."""
+        if self.join is not None:
+            self.join.received(message)
+        if self._leaving is not None and message.event == CLOSE and message.join_ref == self._leaving.join_ref:
+            self._leaving.done()
+
+    def forget_if_idle(self) -> None:
+        """Leave the table if nothing lives here any more."""
+        idle = self.join is None and self._leaving is None and not self._pause.is_running
+        if idle and not self.state.subscribers:
+            self.topics.forget(self)
+
+    def close(self) -> None:
+        """End everything here for good."""
+        self._pause.stop()
+        if self.join is not None:
+            self.join.leave(SocketClosed())
+        if self._leaving is not None:
+            self._leaving.done()
+        self.state.complete()
+
+    def abandon(self) -> None:
+        """Forget what belonged to a loop that was closed under us."""
+        self._pause.stop()
+        if self.join is not None:
+            self.join.abandon()
+        self._leaving = None
+
+
+class Leaving:
+    """A ``phx_leave`` that waits for its acknowledgement; it holds a lease of the link for so long.
+
+    Acknowledged by its reply, by ``phx_close``, by the end of the connection, or by time: leaving always succeeds.
+    """
+
+    def __init__(self, topic: Topic, connection: Connection | None, join_ref: str | None, timeout: float) -> None:
+        self._topic = topic
+        self._waiters: list[Callable[[], object]] = []
+        self._timer = Timer(topic.context)
+        self._connection = connection
+        self._ref: str | None = None
+        self.join_ref = join_ref
+        topic.link.acquire()
+        if connection is None or join_ref is None:
+            self._timer.start_soon(self.done)
+        else:
+            self._timer.start(timeout, self.done)
+            self._ref = connection.leave(join_ref, topic.name)
+            connection.expect_reply(self._ref, lambda _reply: self.done(), lambda _error: self.done())
+
+    def wait(self, on_left: Callable[[], object]) -> None:
+        """Call ``on_left`` when it is over."""
+        self._waiters.append(on_left)
+
+    def done(self) -> None:
+        """It is over, one way or another."""
+        self._timer.stop()
+        if self._connection is not None and self._ref is not None:
+            self._connection.forget_reply(self._ref)
+        self._topic.left(self)
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            self._topic.context.dispatcher.emit(waiter)
+        self._topic.link.release()
+
+
+class Topics:
+    """The table of the topics of one socket where something lives.
+
+    Arguments:
+        context: the surroundings of the socket.
+        link: the connection of the socket.
+        options: what all topics share.
+    """
+
+    def __init__(self, context: Context, link: Link, options: TopicOptions) -> None:
+        self.context = context
+        self.link = link
+        self.options = options
+        self._topics: dict[str, Topic] = {}
+
+    def find(self, name: str) -> Topic | None:
+        """The record of a topic, if something lives there."""
+        return self._topics.get(name)
+
+    def get(self, name: str) -> Topic:
+        """The record of a topic, made if need be; who asks gives it something to live for."""
+        topic = self._topics.get(name)
+        if topic is None:
+            topic = self._topics[name] = Topic(self, name)
+        return topic
+
+    def remember(self, topic: Topic) -> None:
+        """Keep a record in which something lives."""
+        self._topics[topic.name] = topic
+
+    def forget(self, topic: Topic) -> None:
+        """Drop a record."""
+        if self._topics.get(topic.name) is topic:
+            del self._topics[topic.name]
+
+    def live(self) -> Iterator[str]:
+        """The names of the topics that have a join."""
+        return (name for name, topic in self._topics.items() if topic.join is not None)
+
+    def _joins(self) -> list[Join]:
+        return [topic.join for topic in self._topics.values() if topic.join is not None]
+
+    # -- what the link tells its tenant --------------------------------------------------------------------------
+
+    def opened(self, connection: Connection) -> None:
+        """A connection is open: everybody joins."""
+        for join in self._joins():
+            join.connected(connection)
+
+    def received(self, message: Message) -> None:
+        """A message has come, other than an awaited reply."""
+        topic = self._topics.get(message.topic)
+        if topic is not None and (topic.join is not None or message.event == CLOSE):
+            topic.received(message)
+        elif message.join_ref is None and not is_reserved(message.event) and not self._is_leaving(message.topic):
+            problem = f"a message for topic {message.topic!r}, which is not joined here"
+            self.context.report(MalformedFrame(problem), topic=message.topic, event=message.event)
+
+    def _is_leaving(self, name: str) -> bool:
+        return self.link.connection is not None and self.link.connection.is_leaving(name)
+
+    def interrupted(self, error: PhoenixError) -> None:
+        """There is no connection any more, or an attempt failed."""
+        for join in self._joins():
+            join.interrupted(error)
+
+    def given_up(self, error: PhoenixError) -> None:
+        """The link has stopped trying: everybody's stream ends."""
+        for join in self._joins():
+            join.end(error)
+
+    def close(self) -> None:
+        """End everything for good."""
+        for topic in tuple(self._topics.values()):
+            topic.close()
+        self._topics.clear()
+
+    def abandon(self) -> None:
+        """Forget what belonged to a loop that was closed under us."""
+        for topic in tuple(self._topics.values()):
+            topic.abandon()
+        self._topics.clear()

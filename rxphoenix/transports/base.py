@@ -1,0 +1,126 @@
+"""The seam between the client and whatever carries its frames.
+
+A transport turns one request into a cold observable of one connection: ``Opened`` first, then ``Frame``s.
+
+```text
+connect:  --O--f-f---f--|      O = Opened(send), f = Frame; completes once a close that was asked for is done
+          --O--f-#             ConnectionLost: the connection ended by itself (close code, reason)
+          --#                  ConnectionRefused: it never opened (HTTP status)
+```
+
+What lives here: the types both sides share. What does not: anything that reads or writes bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Protocol, TypeAlias
+
+import msgspec
+from reactivex import Observable, abc
+
+from rxphoenix.protocol.address import Address
+from rxphoenix.protocol.message import Frame
+
+__all__ = ["CloseRequest", "Closing", "ConnectRequest", "Opened", "Transport", "TransportEvent"]
+
+
+class Opened(msgspec.Struct, frozen=True):
+    """The connection is open.
+
+    Arguments:
+        send: takes a frame at once and in order; it never blocks, and ignores frames once the connection is over.
+    """
+
+    send: Callable[[Frame], None]
+
+
+TransportEvent: TypeAlias = Opened | Frame
+
+
+class CloseRequest(msgspec.Struct, frozen=True):
+    """The wish to end a connection.
+
+    Arguments:
+        code: the close code to send, ``None`` for the usual one (1000).
+        reason: the reason to send.
+        grace: how long flushing and the close handshake may take, in seconds; then the connection is dropped.
+    """
+
+    code: int | None = None
+    reason: str = ""
+    grace: float = 1.0
+
+
+class Closing:
+    """How the client asks a transport to end a connection, whether it is open yet or not.
+
+    The transport listens; once asked it flushes what was sent, closes, and completes its observable. Disposing the
+    subscription instead drops the connection without a word.
+    """
+
+    __slots__ = ("_listener", "requested")
+
+    def __init__(self) -> None:
+        self.requested: CloseRequest | None = None
+        self._listener: Callable[[CloseRequest], None] | None = None
+
+    def request(self, close: CloseRequest) -> None:
+        """Ask for the end; only the first request counts."""
+        if self.requested is None:
+            self.requested = close
+            if self._listener is not None:
+                self._listener(close)
+
+    def listen(self, listener: Callable[[CloseRequest], None]) -> None:
+        """Be told of the request; at once, if it was made already."""
+        self._listener = listener
+        if self.requested is not None:
+            listener(self.requested)
+
+
+class ConnectRequest(msgspec.Struct, frozen=True):
+    """One attempt to connect, everything evaluated. Its repr shows no secrets.
+
+    Arguments:
+        address: where to, with the connect params.
+        auth_token: the evaluated token, if there is one.
+        headers: additional HTTP headers.
+        scheduler: where timers of the transport belong.
+        closing: how the client will ask for the end.
+        session: what the user gave as ``session``, for the transports that can use it.
+        memory: what a transport keeps from one attempt of the same socket to the next, by its own key.
+    """
+
+    address: Address
+    scheduler: abc.SchedulerBase
+    closing: Closing
+    auth_token: str | None = None
+    headers: Mapping[str, str] = {}
+    session: object | None = None
+    memory: dict[object, object] = {}
+
+    def __repr__(self) -> str:
+        return f"ConnectRequest({self.address!r})"
+
+
+class Transport(Protocol):
+    """What carries frames; give your own to ``Socket(transport=...)``.
+
+    Example:
+        ```python
+        import reactivex
+        from rxphoenix import Socket
+        from rxphoenix.transports.base import Transport
+
+        class Nowhere:
+            def connect(self, request):
+                return reactivex.never()
+
+        socket = Socket("ws://localhost:4000/socket", transport=Nowhere())
+        ```
+    """
+
+    def connect(self, request: ConnectRequest) -> Observable[TransportEvent]:
+        """Make the cold observable of one connection; nothing happens before it is subscribed."""
+        ...

@@ -1,0 +1,310 @@
+"""WebSocket connections, by aiohttp.
+
+What lives here: one connection at a time: handshake, frames both ways, closing. What does not: when to connect again,
+and what frames mean.
+
+Source of what is offered and refused: the "Connecting" part of the protocol page.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import email.utils
+import ssl as ssl_module
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from contextvars import ContextVar
+from types import SimpleNamespace
+from typing import cast
+
+import aiohttp
+from multidict import CIMultiDict
+from reactivex import Observable, abc
+from reactivex.disposable import Disposable
+
+from rxphoenix.errors import ConnectionFault, ConnectionLost, ConnectionRefused
+from rxphoenix.protocol.address import auth_subprotocols
+from rxphoenix.protocol.message import Frame
+from rxphoenix.transports.base import CloseRequest, ConnectRequest, Opened, TransportEvent
+
+__all__ = ["WebSocket"]
+
+_refuse_redirects: ContextVar[bool] = ContextVar("_refuse_redirects", default=False)
+
+
+class WebSocket:
+    """Connect by WebSocket; what ``Socket`` does by default.
+
+    Arguments:
+        compress: whether to offer permessage-deflate to the server.
+        max_message_size: bytes that a message from the server may have; a bigger one ends the connection.
+        ssl: an ``ssl.SSLContext``, for example with a certificate authority of your own; ``False`` verifies nothing.
+        proxy: the URL of an HTTP proxy.
+        trust_env: whether to take proxies from the environment (``HTTPS_PROXY`` and its like).
+
+    With ``Socket(session=...)`` proxies, cookies and TLS are the session's business, where they are not said here.
+
+    Example:
+        ```python
+        from rxphoenix import Socket, WebSocket
+
+        socket = Socket("wss://example.com/socket", transport=WebSocket(compress=True, max_message_size=1024 * 1024))
+        ```
+    """
+
+    def __init__(
+        self,
+        *,
+        compress: bool = False,
+        max_message_size: int = 64 * 1024 * 1024,
+        ssl: ssl_module.SSLContext | bool = True,
+        proxy: str | None = None,
+        trust_env: bool = False,
+    ) -> None:
+        if max_message_size < 1:
+            raise ValueError(f"max_message_size must be a positive number of bytes, not {max_message_size!r}")
+        self._compress = compress
+        self._max_message_size = max_message_size
+        self._ssl = ssl
+        self._proxy = proxy
+        self._trust_env = trust_env
+
+    def connect(self, request: ConnectRequest) -> Observable[TransportEvent]:
+        """Make the cold observable of one connection."""
+
+        def subscribe(
+            observer: abc.ObserverBase[TransportEvent], scheduler: abc.SchedulerBase | None = None
+        ) -> abc.DisposableBase:
+            connection = _Connection(self, request, observer)
+            task = asyncio.get_running_loop().create_task(connection.run(), name="rxphoenix websocket")
+            connection.owned_by(task)
+            return Disposable(connection.drop)
+
+        return Observable(subscribe)
+
+    @asynccontextmanager
+    async def session(self, request: ConnectRequest) -> AsyncIterator[aiohttp.ClientSession]:
+        """The session of one attempt: the user's, or one whose addresses are resolved anew; cookies stay."""
+        given = request.session
+        if given is not None:
+            session = cast("aiohttp.ClientSession", given)
+            tracing = _tracing()
+            session.trace_configs.append(tracing)
+            try:
+                yield session
+            finally:
+                session.trace_configs.remove(tracing)
+            return
+        jar = request.memory.setdefault(aiohttp.CookieJar, aiohttp.CookieJar())
+        connector = aiohttp.TCPConnector(use_dns_cache=False, force_close=True)
+        async with aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=cast("aiohttp.CookieJar", jar),
+            trust_env=self._trust_env,
+            trace_configs=[_tracing()],
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
+        ) as session:
+            yield session
+
+    async def open(
+        self, session: aiohttp.ClientSession, request: ConnectRequest
+    ) -> aiohttp.ClientWebSocketResponse[bool]:
+        """Do the handshake; raises ``ConnectionRefused`` without any address in its words."""
+        protocols = auth_subprotocols(request.auth_token) if request.auth_token is not None else ()
+        _refuse_redirects.set(True)
+        try:
+            return await session.ws_connect(
+                request.address.url("websocket"),
+                protocols=protocols,
+                headers=request.headers,
+                autoclose=True,
+                autoping=True,
+                compress=15 if self._compress else 0,
+                max_msg_size=self._max_message_size,
+                decode_text=False,
+                ssl=self._ssl,
+                proxy=self._proxy,
+                timeout=aiohttp.ClientWSTimeout(ws_close=1.0),
+            )
+        except ConnectionFault:
+            raise
+        except aiohttp.WSServerHandshakeError as error:
+            raise _refusal(error.status, error.message, error.headers) from None
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise ConnectionRefused(_words(error)) from None
+
+
+class _Connection:
+    """One connection, run by one task; a second one writes while the first one reads."""
+
+    def __init__(
+        self, transport: WebSocket, request: ConnectRequest, observer: abc.ObserverBase[TransportEvent]
+    ) -> None:
+        self._transport = transport
+        self._request = request
+        self._observer = observer
+        self._outgoing: asyncio.Queue[Frame | CloseRequest] = asyncio.Queue()
+        self._task: asyncio.Task[None] | None = None
+        self._asked = False
+        self._open = False
+        self._over = False
+        self._deadline: asyncio.TimerHandle | None = None
+
+    def owned_by(self, task: asyncio.Task[None]) -> None:
+        """Say which task runs this; from now on the client may ask for the end."""
+        self._task = task
+        self._request.closing.listen(self._close)
+
+    def _send(self, frame: Frame) -> None:
+        if not self._over:
+            self._outgoing.put_nowait(frame)
+
+    def _close(self, close: CloseRequest) -> None:
+        assert self._task is not None
+        self._asked = True
+        if not self._open:
+            self._task.cancel()
+            return
+        self._outgoing.put_nowait(close)
+        self._deadline = asyncio.get_running_loop().call_later(close.grace, self._task.cancel)
+
+    def drop(self) -> None:
+        """Abandon it without a word."""
+        self._asked = True
+        if self._task is not None and not self._task.done() and not self._task.get_loop().is_closed():
+            self._task.cancel()
+
+    async def run(self) -> None:
+        """Connect, carry frames, and say how it ended."""
+        fault: ConnectionFault | None = None
+        try:
+            async with self._transport.session(self._request) as session:
+                ws = await self._transport.open(session, self._request)
+                self._open = True
+                fault = await self._carry(ws)
+        except ConnectionFault as error:
+            fault = error
+        except asyncio.CancelledError:
+            # asked for by the client, or the loop is shutting down: either way this is the end
+            fault = None if self._asked else ConnectionLost("the event loop cancelled it")
+        finally:
+            self._over = True
+            if self._deadline is not None:
+                self._deadline.cancel()
+        if fault is None or self._asked:
+            self._observer.on_completed()
+        else:
+            self._observer.on_error(fault)
+
+    async def _carry(self, ws: aiohttp.ClientWebSocketResponse[bool]) -> ConnectionFault | None:
+        writer = asyncio.get_running_loop().create_task(self._write(ws), name="rxphoenix websocket writer")
+        try:
+            self._observer.on_next(Opened(self._send))
+            return await self._read(ws)
+        finally:
+            self._over = True
+            writer.cancel()
+            with suppress(asyncio.CancelledError):
+                await writer
+            await ws.close()
+
+    async def _read(self, ws: aiohttp.ClientWebSocketResponse[bool]) -> ConnectionFault | None:
+        on_next = self._observer.on_next
+        receive = ws.receive
+        text, binary = aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY
+        while True:
+            message = await receive()
+            kind = message.type
+            if kind is text:
+                on_next(Frame(cast("bytes", message.data)))
+            elif kind is binary:
+                on_next(Frame(cast("bytes", message.data), binary=True))
+            elif kind is aiohttp.WSMsgType.CLOSE:
+                return ConnectionLost(cast("str | None", message.extra) or "", code=cast("int", message.data))
+            elif kind is aiohttp.WSMsgType.ERROR:
+                return _broken(message.data)
+            else:
+                return ConnectionLost("the connection dropped without a close frame")
+
+    async def _write(self, ws: aiohttp.ClientWebSocketResponse[bool]) -> None:
+        while True:
+            outgoing = await self._outgoing.get()
+            try:
+                if isinstance(outgoing, CloseRequest):
+                    await ws.close(code=outgoing.code or 1000, message=outgoing.reason.encode())
+                    return
+                kind = aiohttp.WSMsgType.BINARY if outgoing.binary else aiohttp.WSMsgType.TEXT
+                await ws.send_frame(outgoing.data, kind)
+            except (ConnectionError, RuntimeError, aiohttp.ClientError):
+                return  # the reader hears of it, with the reason
+
+
+def _broken(error: object) -> ConnectionLost:
+    if isinstance(error, aiohttp.WebSocketError):
+        words = "the message is too big" if error.code == 1009 else "the server broke the WebSocket protocol"
+        return ConnectionLost(words, code=error.code)
+    return ConnectionLost("reading failed")
+
+
+def _refusal(status: int, message: str, headers: object) -> ConnectionRefused:
+    if status == 101:
+        return ConnectionRefused(f"the answer to the upgrade is not a WebSocket handshake: {message}")
+    retry_after = None
+    if isinstance(headers, CIMultiDict) or hasattr(headers, "get"):
+        retry_after = _seconds(cast("CIMultiDict[str]", headers).get("Retry-After"))
+    return ConnectionRefused(_STATUS_WORDS.get(status, ""), status=status, retry_after=retry_after)
+
+
+_STATUS_WORDS = {
+    401: "not authorised",
+    403: "the server refused the connection",
+    404: "no socket at this path",
+    429: "too many requests",
+    500: "the server crashed while connecting",
+    503: "the server is not available",
+}
+
+
+def _seconds(retry_after: str | None) -> float | None:
+    """What a ``Retry-After`` header says, in seconds: a number, or a date."""
+    if retry_after is None:
+        return None
+    if retry_after.strip().isdigit():
+        return float(retry_after)
+    try:
+        date = email.utils.parsedate_to_datetime(retry_after)
+        return max(0.0, (date - date.now(date.tzinfo)).total_seconds())
+    except (TypeError, ValueError):
+        return None
+
+
+def _words(error: Exception) -> str:
+    """What happened, in words that hold no address."""
+    if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError):
+        return "TLS failed: the server's certificate could not be verified, or its TLS could not be spoken"
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return "the host name could not be resolved"
+    if isinstance(error, aiohttp.ClientHttpProxyError | aiohttp.ClientProxyConnectionError):
+        return "the proxy refused or could not be reached"
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return f"could not connect ({error.os_error.strerror or type(error.os_error).__name__})"
+    if isinstance(error, aiohttp.ServerDisconnectedError):
+        return "the server hung up during the handshake"
+    return f"connecting failed ({type(error).__name__})"
+
+
+def _tracing() -> aiohttp.TraceConfig:
+    """Refuse redirects of our own requests: a token must not follow one to another host."""
+    tracing = aiohttp.TraceConfig()
+
+    async def refuse(
+        _session: aiohttp.ClientSession, _context: SimpleNamespace, params: aiohttp.TraceRequestRedirectParams
+    ) -> None:
+        if _refuse_redirects.get():
+            status = params.response.status
+            params.response.close()
+            raise ConnectionRefused("redirects are not followed; give the final address", status=status)
+
+    tracing.on_request_redirect.append(refuse)
+    tracing.freeze()
+    return tracing
