@@ -31,6 +31,8 @@ _SESSION = (
     "rxphoenix.server.effects",
     "rxphoenix.server.session",
 )
+# The server's shell on aiohttp.
+_WEB = ("rxphoenix.server.web", "rxphoenix.server.websocket")
 
 ARROWS: Mapping[str, tuple[str, ...]] = {
     # The root may offer a transport, but must not load it: importing rxphoenix leaves aiohttp alone (test_exports.py).
@@ -46,9 +48,9 @@ ARROWS: Mapping[str, tuple[str, ...]] = {
     "rxphoenix.bridges": _CLIENT,
     "rxphoenix.testing": (*_CLIENT, *_SESSION),
     "rxphoenix.recording": _CLIENT,
-    "rxphoenix.server": ("rxphoenix.errors", "rxphoenix.protocol", *_SESSION, "rxphoenix.server.web"),
+    "rxphoenix.server": ("rxphoenix.errors", "rxphoenix.protocol", *_SESSION, *_WEB),
     **dict.fromkeys(_SESSION, ("rxphoenix.errors", "rxphoenix.protocol", *_SESSION)),
-    "rxphoenix.server.web": ("rxphoenix.errors", "rxphoenix.protocol", *_SESSION, "rxphoenix.server"),
+    **dict.fromkeys(_WEB, ("rxphoenix.errors", "rxphoenix.protocol", *_SESSION, *_WEB, "rxphoenix.server")),
     "rxphoenix.cli": ("rxphoenix", *_CLIENT, *_TRANSPORTS, "rxphoenix.bridges", "rxphoenix.server",
                       "rxphoenix.testing", "rxphoenix.recording", "rxphoenix.dashboard", "rxphoenix.notebook"),
     "rxphoenix.__main__": ("rxphoenix.cli",),
@@ -58,25 +60,27 @@ ARROWS: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 """Unit -> the units that it may import."""
 
+_AIOHTTP = ("aiohttp", "multidict", "yarl")  # the latter two are the types of aiohttp's own API
+
 PACKAGES: Mapping[str, tuple[str, ...]] = {
     "rxphoenix": (),
     "rxphoenix.errors": (),
     "rxphoenix.protocol": ("msgspec",),
     "rxphoenix.transports": (),
     "rxphoenix.transports.base": ("msgspec", "reactivex"),
-    "rxphoenix.transports.websocket": ("aiohttp", "msgspec", "reactivex"),
-    "rxphoenix.transports.longpoll": ("aiohttp", "msgspec", "reactivex"),
-    "rxphoenix.transports.fallback": ("aiohttp", "msgspec", "reactivex"),
+    "rxphoenix.transports.websocket": (*_AIOHTTP, "msgspec", "reactivex"),
+    "rxphoenix.transports.longpoll": (*_AIOHTTP, "msgspec", "reactivex"),
+    "rxphoenix.transports.fallback": (*_AIOHTTP, "msgspec", "reactivex"),
     "rxphoenix.client": ("msgspec", "reactivex"),
     "rxphoenix.bridges": ("msgspec", "reactivex"),
     "rxphoenix.testing": ("msgspec", "pytest", "reactivex"),
     "rxphoenix.recording": ("msgspec", "reactivex"),
     "rxphoenix.server": ("msgspec",),
     **dict.fromkeys(_SESSION, ("msgspec",)),
-    "rxphoenix.server.web": ("aiohttp", "msgspec"),
+    **dict.fromkeys(_WEB, (*_AIOHTTP, "msgspec")),
     "rxphoenix.cli": ("msgspec", "reactivex"),
     "rxphoenix.__main__": (),
-    "rxphoenix.dashboard": ("aiohttp", "msgspec", "reactivex"),
+    "rxphoenix.dashboard": (*_AIOHTTP, "msgspec", "reactivex"),
     "rxphoenix.notebook": ("msgspec", "reactivex"),
 }
 """Unit -> the packages from outside that it may import, the standard library apart."""
@@ -127,6 +131,9 @@ class Allowed(NamedTuple):
 EXCEPTIONS: Mapping[tuple[str, str], Allowed] = {
     ("rxphoenix.client.socket", "rxphoenix.transports.websocket"): Allowed(
         "lazily", "Socket's default transport; whoever gives another one never loads aiohttp"
+    ),
+    ("rxphoenix.transports.websocket", "call_later"): Allowed(
+        "anywhere", "the grace of a close handshake, on a real socket that no virtual time can hurry"
     ),
 }
 """(module, what it uses) -> how it may. ``lazily``: inside a function; ``for types``: under ``if TYPE_CHECKING``."""
@@ -285,8 +292,9 @@ def violations(
         for use in dict.fromkeys(reader.uses):
             if within(use.name, CLOCKS) and not excused(use):
                 yield tell(use, f"{unit} takes its time from a scheduler, not from {use.name}")
-            elif use.name.rpartition(".")[2] in LOOP_CLOCKS and not excused(use):
-                yield tell(use, f"{unit} takes its time from a scheduler, not from a loop's {use.name}")
+            method = use._replace(name=use.name.rpartition(".")[2])
+            if method.name in LOOP_CLOCKS and not excused(method):
+                yield tell(use, f"{unit} takes its time from a scheduler, not from a loop's {method.name}")
     for use in reader.timed_without_scheduler:
         if not excused(use):
             yield tell(use, f"{use.name} without scheduler= takes a thread for its clock")
