@@ -31,8 +31,6 @@ _SESSION = (
     "rxphoenix.server.effects",
     "rxphoenix.server.session",
 )
-# The server's shell on aiohttp.
-_WEB = ("rxphoenix.server.web", "rxphoenix.server.websocket")
 
 ARROWS: Mapping[str, tuple[str, ...]] = {
     # The root may offer a transport, but must not load it: importing rxphoenix leaves aiohttp alone (test_exports.py).
@@ -48,9 +46,9 @@ ARROWS: Mapping[str, tuple[str, ...]] = {
     "rxphoenix.bridges": _CLIENT,
     "rxphoenix.testing": (*_CLIENT, *_SESSION),
     "rxphoenix.recording": _CLIENT,
-    "rxphoenix.server": ("rxphoenix.errors", "rxphoenix.protocol", *_SESSION, *_WEB),
+    "rxphoenix.server": ("rxphoenix.errors", "rxphoenix.protocol", *_SESSION, "rxphoenix.server.web"),
     **dict.fromkeys(_SESSION, ("rxphoenix.errors", "rxphoenix.protocol", *_SESSION)),
-    **dict.fromkeys(_WEB, ("rxphoenix.errors", "rxphoenix.protocol", *_SESSION, *_WEB, "rxphoenix.server")),
+    "rxphoenix.server.web": ("rxphoenix.errors", "rxphoenix.protocol", *_SESSION, "rxphoenix.server"),
     "rxphoenix.cli": ("rxphoenix", *_CLIENT, *_TRANSPORTS, "rxphoenix.bridges", "rxphoenix.server",
                       "rxphoenix.testing", "rxphoenix.recording", "rxphoenix.dashboard", "rxphoenix.notebook"),
     "rxphoenix.__main__": ("rxphoenix.cli",),
@@ -77,7 +75,7 @@ PACKAGES: Mapping[str, tuple[str, ...]] = {
     "rxphoenix.recording": ("msgspec", "reactivex"),
     "rxphoenix.server": ("msgspec",),
     **dict.fromkeys(_SESSION, ("msgspec",)),
-    **dict.fromkeys(_WEB, (*_AIOHTTP, "msgspec")),
+    "rxphoenix.server.web": (*_AIOHTTP, "msgspec"),
     "rxphoenix.cli": ("msgspec", "reactivex"),
     "rxphoenix.__main__": (),
     "rxphoenix.dashboard": (*_AIOHTTP, "msgspec", "reactivex"),

@@ -42,7 +42,7 @@ def name_of(block: Block) -> str:
 def server_address() -> Iterator[str]:
     """The address of an embedded server with the demo application, on a thread and a loop of its own."""
     from rxphoenix.server import PhoenixServer
-    from rxphoenix.server.applications.demo import demo
+    from rxphoenix.server.applications.demo import demo_application
 
     started: list[str] = []
     failed: list[BaseException] = []
@@ -51,7 +51,7 @@ def server_address() -> Iterator[str]:
     end = asyncio.Event()
 
     async def serve() -> None:
-        async with PhoenixServer(demo()) as server:
+        async with PhoenixServer(demo_application()) as server:
             started.append(server.url.partition("://")[2].partition("/")[0])
             ready.set()
             await end.wait()

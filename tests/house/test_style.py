@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import subprocess
+import tomllib
 from collections.abc import Iterator
 
 import pytest
@@ -158,3 +159,8 @@ def test_names_that_say_nothing_are_found():
 
 def test_the_package_ships_its_types():
     assert (PACKAGE / "py.typed").is_file()
+
+
+def test_the_metadata_shows_the_readme_once_there_is_one():
+    metadata = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert ("readme" in metadata) is (ROOT / "README.md").is_file()
