@@ -116,7 +116,7 @@ class Connection:
         self._answered_join = (0, 0.0)
         self.is_open = False
         self.has_heard = False
-        self.counts_before = (0, 0)
+        self.counts_before: tuple[int, int] = (0, 0)
         self.is_finished = False
 
     # -- connecting ----------------------------------------------------------------------------------------------

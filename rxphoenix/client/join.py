@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import msgspec
 from reactivex import abc
@@ -109,7 +109,7 @@ def read_reply(message: Message) -> Reply:
     payload = message.payload
     if not isinstance(payload, dict) or "status" not in payload:
         raise MalformedFrame("a reply without a status")
-    fields: dict[str, Any] = payload
+    fields = cast("dict[str, Any]", payload)
     return Reply(fields["status"], fields.get("response"))
 
 

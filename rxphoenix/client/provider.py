@@ -134,7 +134,10 @@ class Provider(Generic[_T]):
             else:
                 context.dispatcher.run(self._hand_over, finished.result(), on_value, on_error)
 
-        abandoned = Disposable(lambda: None if task.done() else task.cancel() and None)
+        def abandon() -> None:
+            task.cancel()
+
+        abandoned = Disposable(abandon)
         task.add_done_callback(done)
         return abandoned
 

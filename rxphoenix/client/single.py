@@ -55,7 +55,7 @@ class Single(Stream[_T]):
     def _attach(self, subscriber: Subscriber[_T]) -> None:
         self._start(subscriber)
 
-    def __await__(self) -> Generator[Any, None, _T]:
+    def __await__(self) -> Generator[Any, None, _T]:  # pyright: ignore[reportIncompatibleMethodOverride]
         future: asyncio.Future[_T] = asyncio.get_running_loop().create_future()
 
         def on_next(value: _T) -> None:

@@ -9,7 +9,7 @@ recorded traffic of Phoenix 1.8.12.
 
 from __future__ import annotations
 
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, cast
 
 import msgspec
 
@@ -95,8 +95,10 @@ def _decode_payload(raw: msgspec.Raw) -> Payload:
 
 
 def _json_or_bytes(payload: Payload) -> msgspec.Raw | bytes:
-    if isinstance(payload, (bytes, bytearray, memoryview)):
-        return bytes(payload)
+    if isinstance(payload, bytes):
+        return payload
+    if isinstance(payload, (bytearray, memoryview)):
+        return bytes(cast("bytearray", payload))
     return _encode_json(payload)
 
 

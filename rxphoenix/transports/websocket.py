@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import email.utils
 import ssl as ssl_module
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from contextvars import ContextVar
 from types import SimpleNamespace
@@ -83,7 +83,7 @@ class WebSocket:
         return Observable(subscribe)
 
     @asynccontextmanager
-    async def session(self, request: ConnectRequest) -> AsyncIterator[aiohttp.ClientSession]:
+    async def session(self, request: ConnectRequest) -> AsyncGenerator[aiohttp.ClientSession]:
         """The session of one attempt: the user's, or one whose addresses are resolved anew; cookies stay."""
         given = request.session
         if given is not None:
@@ -124,7 +124,7 @@ class WebSocket:
                 decode_text=False,
                 ssl=self._ssl,
                 proxy=self._proxy,
-                timeout=aiohttp.ClientWSTimeout(ws_close=1.0),
+                timeout=aiohttp.ClientWSTimeout(ws_close=1.0),  # pyright: ignore[reportCallIssue]
             )
         except ConnectionFault:
             raise
@@ -220,7 +220,7 @@ class _Connection:
             elif kind is binary:
                 on_next(Frame(cast("bytes", message.data), binary=True))
             elif kind is aiohttp.WSMsgType.CLOSE:
-                return ConnectionLost(cast("str | None", message.extra) or "", code=cast("int", message.data))
+                return ConnectionLost(message.extra or "", code=cast("int", message.data))
             elif kind is aiohttp.WSMsgType.ERROR:
                 return _broken(message.data)
             else:
