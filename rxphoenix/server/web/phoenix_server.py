@@ -15,8 +15,8 @@ from urllib.parse import unquote
 from aiohttp import web
 
 from rxphoenix.server.endpoint import Endpoint
-from rxphoenix.server.web.faults import Faults, Refusal
 from rxphoenix.server.params import parse_query
+from rxphoenix.server.web.faults import Faults, Refusal
 from rxphoenix.server.web.websocket import OpenWebSocket, upgrade
 
 __all__ = ["PhoenixServer"]

@@ -23,8 +23,8 @@ from rxphoenix.server.codec import Codec, codec_for
 from rxphoenix.server.connection import Connection
 from rxphoenix.server.effects import Close
 from rxphoenix.server.endpoint import Endpoint, Mount
-from rxphoenix.server.web.faults import Faults
 from rxphoenix.server.params import parse_query
+from rxphoenix.server.web.faults import Faults
 
 __all__ = ["OpenWebSocket", "upgrade"]
 
