@@ -70,7 +70,7 @@ def _steps(body: str) -> Iterator[Step]:
     for line in filter(None, body.splitlines()):
         if line.startswith("# "):
             continue
-        name, verb, rest = (line.split(" ", 2) + [""])[:3]
+        name, verb, rest = [*line.split(" ", 2), ""][:3]
         if line.startswith("HTTP GET "):
             yield Visits(rest)
         elif verb == "opens":
