@@ -13,6 +13,8 @@ Example:
     ```
 """
 
+from typing import TYPE_CHECKING
+
 from rxphoenix.client.channel import Channel, ChannelStateView, Hold
 from rxphoenix.client.context import Fault
 from rxphoenix.client.join import Joined
@@ -59,7 +61,9 @@ from rxphoenix.protocol.lifecycle import ChannelState, SocketState
 from rxphoenix.protocol.message import Frame, Message, Payload, Reply
 from rxphoenix.protocol.serializer import JSONSerializer, JSONSerializerV1, Serializer
 from rxphoenix.transports.base import Transport
-from rxphoenix.transports.websocket import WebSocket
+
+if TYPE_CHECKING:
+    from rxphoenix.transports.websocket import WebSocket
 
 __all__ = [
     "Channel",
@@ -122,3 +126,12 @@ __all__ = [
     "give_up_on",
     "stepped",
 ]
+
+
+def __getattr__(name: str) -> object:
+    # aiohttp is loaded when it is first needed: a program with a transport of its own, or in virtual time, never does
+    if name == "WebSocket":
+        from rxphoenix.transports.websocket import WebSocket
+
+        return WebSocket
+    raise AttributeError(f"module 'rxphoenix' has no attribute {name!r}")

@@ -163,14 +163,14 @@ class Connection:
             if at_once:  # what would error inside somebody's subscribe() comes through the scheduler
                 self._context.soon(lambda: self._on_transport_over(error))
             else:
-                self._on_transport_over(error)
+                dispatcher.post(self._on_transport_over, error)
 
         try:
             observable = options.transport.connect(request)
             self._subscription.disposable = observable.subscribe(
                 lambda event: dispatcher.post(self._on_event, event),
-                lambda error: dispatcher.post(over, error),
-                lambda: dispatcher.post(over, None),
+                over,
+                lambda: over(None),
                 scheduler=self._context.scheduler,
             )
         except Exception as error:  # a transport of a user's own may raise anything

@@ -191,11 +191,11 @@ class Link:
         self._cool_down_if_idle()
 
     def _cool_down_if_idle(self) -> None:
-        if self._leases == 0 and self.connection is None and not self._ending:
+        if (self._leases == 0 or self.closed) and self.connection is None and not self._ending:
             listeners, self._end_listeners = self._end_listeners, []
             for listener in listeners:
                 listener()
-            if self._leases == 0 and self.connection is None:
+            if self.connection is None:
                 self._context.cool_down()
 
     def when_ended(self, listener: Callable[[], None]) -> None:
