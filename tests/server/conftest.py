@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, TypeAlias
 
@@ -49,6 +50,13 @@ class RawClient:
             "phx_reply",
             {"status": "ok", "response": {}},
         ]
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Let the event loop turn until something has come true that announces itself to nobody."""
+    async with asyncio.timeout(PATIENCE):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0)
 
 
 Connect: TypeAlias = Callable[..., Awaitable[RawClient]]

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
+from yarl import URL
 
 from rxphoenix.server import Endpoint, PhoenixServer, ServerChannel, ServerSocket
 from rxphoenix.server.applications.conformance import conformance_application
@@ -107,7 +108,7 @@ async def test_a_page_broadcasts_to_a_topic_that_needs_quoting(
     client = await connect(server.url + PATH)
     await client.join("room:a/ü")
     url = server.url.replace("ws:", "http:") + "/broadcast/room%3Aa%2F%C3%BC/news?k[x]=v"
-    async with session.get(aiohttp.client.URL(url, encoded=True)) as response:
+    async with session.get(URL(url, encoded=True)) as response:
         assert response.status == 200
     assert await client.receive() == [None, None, "room:a/ü", "news", {"k": {"x": "v"}}]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import logging
 from collections.abc import AsyncIterator
@@ -12,7 +11,7 @@ import pytest
 
 from rxphoenix.server import PhoenixServer
 from rxphoenix.server.applications.conformance import conformance_application
-from tests.server.conftest import Connect
+from tests.server.conftest import Connect, until
 
 
 @pytest.fixture
@@ -167,6 +166,4 @@ async def test_a_client_that_vanishes_is_forgotten(server: PhoenixServer, connec
     await client.join("room:a")
     assert server.connection_count == 1
     await client.websocket.close()
-    async with asyncio.timeout(5):
-        while server.connection_count:
-            await asyncio.sleep(0)
+    await until(lambda: server.connection_count == 0)

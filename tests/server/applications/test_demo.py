@@ -1,0 +1,77 @@
+"""The demo application, over a real socket."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from rxphoenix.server import PhoenixServer
+from rxphoenix.server.applications.demo import demo_application
+from tests.server.conftest import Connect, RawClient
+
+PATH = "/socket/websocket?vsn=2.0.0"
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[PhoenixServer]:
+    async with PhoenixServer(demo_application()) as server:
+        yield server
+
+
+async def test_messages_are_numbered_and_reach_the_room(server: PhoenixServer, connect: Connect):
+    ann, nobody = await connect(server.url + PATH + "&user=ann"), await connect(server.url + PATH)
+    assert await ann.join("room:a") == {"topic": "room:a", "user": "ann"}
+    assert await nobody.join("room:a") == {"topic": "room:a", "user": "anonymous"}
+    said = [None, None, "room:a", "new_msg", {"id": 1, "user": "ann", "body": "hi"}]
+    assert await ann.ask("1", "2", "room:a", "new_msg", {"body": "hi"}) == said
+    assert await ann.receive() == ["1", "2", "room:a", "phx_reply", {"status": "ok", "response": {"id": 1}}]
+    assert await nobody.receive() == said
+    await nobody.send("1", "2", "room:a", "new_msg", {"body": "hello"})
+    assert (await ann.receive())[4] == {"id": 2, "user": "anonymous", "body": "hello"}
+
+
+@pytest.mark.parametrize(
+    ("params", "welcome"), [({}, False), ({"password": "x"}, False), ({"password": "sesame"}, True)]
+)
+async def test_the_secret_room_wants_a_password(
+    server: PhoenixServer, connect: Connect, params: dict[str, str], welcome: bool
+):
+    client = await connect(server.url + PATH)
+    response = await client.join("room:secret", params)
+    assert response == ({"topic": "room:secret", "user": "anonymous"} if welcome else {"reason": "wrong password"})
+
+
+async def test_the_other_events(server: PhoenixServer, connect: Connect, caplog: pytest.LogCaptureFixture):
+    client = await connect(server.url + PATH)
+    await client.join("room:a")
+    assert (await client.ask("1", "2", "room:a", "echo", [1]))[4] == {"status": "ok", "response": [1]}
+    assert (await client.ask("1", "3", "room:a", "slow", {"ms": 1}))[4] == {"status": "ok", "response": {"ms": 1}}
+    assert await client.ask("1", "4", "room:a", "shout", {"a": 1}) == [None, None, "room:a", "shout", {"a": 1}]
+    for event in ("crash", "what"):
+        assert (await client.ask("1", "5", "room:a", event, {}))[3] == "phx_error"
+        await client.join("room:a")
+    assert "a client asked for this crash" in caplog.text
+
+
+async def test_visitors_chat_in_the_lobby_whoever_listens(server: PhoenixServer, connect: Connect):
+    async def hear(client: RawClient, number: int) -> list[tuple[int, str]]:
+        return [(said[4]["id"], said[4]["user"]) for said in [await client.receive() for _ in range(number)]]
+
+    first, second = await connect(server.url + PATH), await connect(server.url + PATH)
+    await first.join("room:lobby")
+    await second.join("room:lobby")
+    assert await hear(first, 2) == await hear(second, 2) == [(1, "mia"), (2, "otto")]
+    await first.send("1", "2", "room:lobby", "phx_leave", {})
+    assert await hear(second, 1) == [(3, "zoe")]
+
+
+async def test_a_sensor_pushes_a_wave(server: PhoenixServer, connect: Connect):
+    client = await connect(server.url + PATH)
+    assert await client.join("sensor:1") == {"every": 0.2}
+    readings = [await client.receive() for _ in range(3)]
+    assert readings == [
+        ["1", None, "sensor:1", "reading", {"celsius": 20.0, "n": 0}],
+        ["1", None, "sensor:1", "reading", {"celsius": 20.47, "n": 1}],
+        ["1", None, "sensor:1", "reading", {"celsius": 20.93, "n": 2}],
+    ]
