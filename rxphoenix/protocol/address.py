@@ -9,6 +9,7 @@ Source: the "Connecting" part of the protocol page.
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, TypeAlias, cast
 from urllib.parse import SplitResult, quote_plus, urlsplit, urlunsplit
@@ -18,13 +19,14 @@ import msgspec
 __all__ = ["AUTH_TOKEN_HEADER", "Address", "Endpoint", "Params", "auth_subprotocols", "parse_endpoint"]
 
 Params: TypeAlias = Mapping[str, Any]
-"""Connect params: strings, numbers, booleans, ``None`` (left out), and nested mappings and lists of them."""
+"""Connect params: strings, numbers, booleans, ``None`` (left out), lists of these, and mappings of all of them."""
 
 AUTH_TOKEN_HEADER = "X-Phoenix-AuthToken"
 """The header that carries the auth token on long polling."""
 
 _AUTH_SUBPROTOCOL = "base64url.bearer.phx."
 _WEBSOCKET_SCHEMES = {"ws": "ws", "wss": "wss", "http": "ws", "https": "wss"}
+_REMEDY = "params may be strings, numbers, booleans, None, lists of these, and mappings of all of them"
 _HTTP_SCHEMES = {"ws": "http", "wss": "https", "http": "http", "https": "https"}
 
 
@@ -68,9 +70,9 @@ def parse_endpoint(endpoint: str) -> Endpoint:
     try:
         parts = urlsplit(endpoint.strip())
         host, _port = parts.hostname, parts.port
-    except ValueError as error:
-        raise ValueError(f"the endpoint is not a URL ({error}); {remedy}") from None
-    shown = endpoint.split("?")[0].rpartition("@")[2]
+    except ValueError:  # its words may hold a password
+        raise ValueError(f"the endpoint is not a URL, its host or its port cannot be read; {remedy}") from None
+    shown = re.split("[?#]", endpoint, maxsplit=1)[0].rpartition("@")[2]
     if parts.scheme.lower() not in _WEBSOCKET_SCHEMES:
         raise ValueError(f"the endpoint {shown!r} must begin with ws:, wss:, http: or https:; {remedy}")
     if not host:
@@ -114,7 +116,8 @@ def flatten_params(params: Params) -> Iterator[tuple[str, str]]:
     """The pairs of a query, nested maps as ``a[b]`` and lists as ``a[]``.
 
     Raises:
-        TypeError: a value is neither a string, number, boolean, ``None``, mapping nor list.
+        TypeError: a value is neither a string, number, boolean, ``None``, mapping nor list, or a list holds a mapping
+            or a list: the form has no way to say where one item ends, and a server would take them apart.
     """
     for key, value in params.items():
         yield from _flatten(str(key), value)
@@ -132,12 +135,12 @@ def _flatten(name: str, value: Any) -> Iterator[tuple[str, str]]:
             yield from _flatten(f"{name}[{key}]", inner)
     elif isinstance(value, (list, tuple)):
         for inner in cast("list[Any]", value):
+            if isinstance(inner, (Mapping, list, tuple)):
+                kind = type(cast("object", inner)).__name__
+                raise TypeError(f"the param '{name}[]' is a {kind} in a list, which a query cannot carry; {_REMEDY}")
             yield from _flatten(f"{name}[]", inner)
     else:
-        raise TypeError(
-            f"the param {name!r} is a {type(value).__name__}; params may be strings, numbers, booleans, "
-            "None, and mappings and lists of them"
-        )
+        raise TypeError(f"the param {name!r} is a {type(value).__name__}; {_REMEDY}")
 
 
 def auth_subprotocols(token: str) -> tuple[str, str]:
