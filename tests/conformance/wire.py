@@ -1,0 +1,179 @@
+"""Frames as they are: for cases in which refs and orders are the point.
+
+What lives here: the two dialects, a socket of ours used as a bare wire, and a WebSocket with no client around it.
+What does not: where the server is (``target.py``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, NamedTuple
+
+import aiohttp
+
+from rxphoenix import JSONSerializer, JSONSerializerV1, Message, Payload, Serializer, Socket
+from tests.conformance.watching import PATIENCE, Seen
+
+NOTHING: dict[str, Any] = {}
+UNMATCHED = {"reason": "unmatched topic"}
+
+
+class Dialect(NamedTuple):
+    """One of the protocol's two versions, and how it shows what happens."""
+
+    vsn: str
+
+    def serializer(self) -> Serializer:
+        """What the client speaks it with."""
+        return JSONSerializer() if self.vsn == "2.0.0" else JSONSerializerV1()
+
+    def shows(self, message: Message) -> Message:
+        """A message of 2.0.0 as this dialect shows it: 1.0.0 returns no ``join_ref``, and endings have no ref."""
+        if self.vsn == "2.0.0":
+            return message
+        ref = None if message.event in ("phx_close", "phx_error") else message.ref
+        return Message(None, ref, message.topic, message.event, message.payload)
+
+
+V1 = Dialect("1.0.0")
+V2 = Dialect("2.0.0")
+
+
+def reply(
+    join_ref: str | None, ref: str | None, topic: str, response: Payload = NOTHING, status: str | bool | None = "ok"
+) -> Message:
+    """The answer to a request."""
+    return Message(join_ref, ref, topic, "phx_reply", {"status": status, "response": response})
+
+
+def welcome(join_ref: str | None, ref: str | None, topic: str, params: Payload = NOTHING) -> Message:
+    """The contract's answer to an accepted join."""
+    return reply(join_ref, ref, topic, {"topic": topic, "params": params})
+
+
+def unmatched(ref: str | None, topic: str) -> Message:
+    """The answer to what no channel takes: it has no ``join_ref``, whatever was sent."""
+    return reply(None, ref, topic, UNMATCHED, "error")
+
+
+def pushed(join_ref: str | None, topic: str, event: str, payload: Payload = NOTHING) -> Message:
+    """A push from a channel of the server."""
+    return Message(join_ref, None, topic, event, payload)
+
+
+def broadcast(topic: str, event: str, payload: Payload = NOTHING) -> Message:
+    """A message to all who joined a topic."""
+    return Message(None, None, topic, event, payload)
+
+
+def closed(join_ref: str | None, topic: str) -> Message:
+    """The end of a channel that was meant."""
+    return Message(join_ref, join_ref, topic, "phx_close", {})
+
+
+def is_crash(message: Message, join_ref: str, topic: str, dialect: Dialect) -> bool:
+    """Whether a message is the end of a channel that was not meant; older servers give no reason."""
+    return any(
+        message == dialect.shows(Message(join_ref, join_ref, topic, "phx_error", payload))
+        for payload in ({"reason": "channel_crash"}, {})
+    )
+
+
+class Wire:
+    """An open socket of ours as a bare wire: messages go out as they are, and all that comes is seen in its order."""
+
+    def __init__(self, socket: Socket, dialect: Dialect) -> None:
+        self.socket = socket
+        self.dialect = dialect
+        self._seen = Seen(socket.messages)
+        self._read = 0
+
+    def send(self, join_ref: str | None, ref: str | None, topic: str, event: str, payload: Payload = NOTHING) -> None:
+        """Send one message."""
+        self.socket.send(Message(join_ref, ref, topic, event, payload))
+
+    async def read(self) -> Message:
+        """The next message, once it is there."""
+        values = await self._seen.first(self._read + 1)
+        self._read += 1
+        return values[-1]
+
+    async def expect(self, *messages: Message) -> None:
+        """Insist that these come next, in this order."""
+        for message in messages:
+            assert await self.read() == self.dialect.shows(message)
+
+    async def expect_one_of(self, *orders: Iterable[Message]) -> None:
+        """Insist that one of these sequences comes next; the longest decides how many messages are read."""
+        legal = [[self.dialect.shows(message) for message in order] for order in orders]
+        seen: list[Message] = []
+        while seen not in legal:
+            assert any(seen == order[: len(seen)] for order in legal), f"not a legal order: {seen}"
+            seen.append(await self.read())
+
+    async def join(self, topic: str, join_ref: str = "1", params: Payload = NOTHING) -> None:
+        """Join a topic, and see it accepted."""
+        self.send(join_ref, join_ref, topic, "phx_join", params)
+        await self.expect(welcome(join_ref, join_ref, topic, params))
+
+    async def expect_nothing_more(self, topic: str, join_ref: str) -> None:
+        """Insist that nothing was still to come from a channel: it is asked for an echo, which comes next."""
+        self.send(join_ref, "nothing more", topic, "echo", {"nothing": "more"})
+        await self.expect(reply(join_ref, "nothing more", topic, {"nothing": "more"}))
+
+    async def expect_nothing_more_of_the_socket(self) -> None:
+        """Insist that nothing was still to come from the socket itself: a heartbeat's answer comes next."""
+        self.send(None, "nothing more", "phoenix", "heartbeat")
+        await self.expect(reply(None, "nothing more", "phoenix"))
+
+
+class RawWebSocket:
+    """A WebSocket with no client around it."""
+
+    def __init__(self, websocket: aiohttp.ClientWebSocketResponse) -> None:
+        self._websocket = websocket
+
+    @property
+    def subprotocol(self) -> str | None:
+        """What the handshake agreed on."""
+        return self._websocket.protocol
+
+    async def send(self, *message: Any) -> None:
+        """Send the elements of one message of 2.0.0."""
+        await self.send_text(json.dumps(message))
+
+    async def send_text(self, text: str) -> None:
+        """Send a text frame."""
+        await self._websocket.send_str(text)
+
+    async def send_binary(self, data: bytes) -> None:
+        """Send a binary frame."""
+        await self._websocket.send_bytes(data)
+
+    async def receive(self) -> Any:
+        """The next frame: the value in a text frame, or the bytes of a binary one."""
+        message = await self._receive()
+        if message.type is aiohttp.WSMsgType.BINARY:
+            return message.data
+        assert message.type is aiohttp.WSMsgType.TEXT, message
+        return json.loads(message.data)
+
+    async def close_code(self) -> int | None:
+        """The code that the server closes with; no frame may come before."""
+        message = await self._receive()
+        closing = (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSING, aiohttp.WSMsgType.CLOSED)
+        assert message.type in closing, message
+        return self._websocket.close_code
+
+    async def _receive(self) -> aiohttp.WSMessage:
+        async with asyncio.timeout(PATIENCE):
+            return await self._websocket.receive()
+
+
+OpenSocket = Callable[..., Socket]
+"""``open_socket(path="/socket", **options)``; see the fixture."""
+
+OpenWire = Callable[..., Awaitable[Wire]]
+"""``await open_wire(path="/socket", **options)``; see the fixture."""
