@@ -256,7 +256,8 @@ class StateStream(HotStream[_T]):
         """Change the value, if it is another one."""
         if value != self._value:
             self._value = value
-            self.emit(value)
+            # also without observers: one may be waiting for its replay
+            self._context.dispatcher.emit(self._deliver, value)
 
     def attach(self, subscriber: Subscriber[_T]) -> None:
         """Attach a subscriber that was made elsewhere."""

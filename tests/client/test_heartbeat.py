@@ -73,7 +73,7 @@ def test_no_deadline_fires_before_that_of_an_outstanding_join(world: World) -> N
     socket.connect()
     world.at(12, lambda: world.record(socket.channel("room:a", join_timeout=20)))
     world.run(40)
-    assert [(instant, type(fault.error).__name__) for instant, fault in errors.timeline][0][0] == 32
+    assert errors.timeline[0][0] == 32
 
 
 def test_a_slow_join_that_is_answered_in_time_saves_the_link(world: World) -> None:

@@ -312,7 +312,7 @@ def test_the_pause_after_a_refusal_holds_for_whoever_comes_and_nothing_is_kept_a
     world.at(0.7, lambda: world.record(socket.channel("room:a", {"other": True})))
     world.run(10)
     assert [instant for instant, _ in world.sent] == [0.1, 1.2]
-    assert socket._topics.find("room:a") is None  # pyright: ignore[reportPrivateUsage]
+    assert socket._topics.find("room:a") is None
 
 
 def test_retry_refused_waits_without_telling_anybody_and_later_subscribers_share_the_wait(world: World) -> None:
@@ -614,7 +614,7 @@ def test_a_join_reply_that_is_none_is_reported_and_the_join_times_out(world: Wor
 
 def test_the_socket_keeps_nothing_for_a_topic_that_is_not_live(world: World) -> None:
     socket = world.socket()
-    topics = socket._topics._topics  # pyright: ignore[reportPrivateUsage]
+    topics = socket._topics._topics
     states = world.record(socket.channel("room:a").state)
     assert list(topics) == ["room:a"]
     states.dispose()

@@ -48,7 +48,8 @@ def test_the_last_release_disconnects_one_turn_of_the_scheduler_later(world: Wor
     assert states.timeline == [(0, "connecting"), (0.1, "open"), (2, "closing"), (2, "closed")]
     instant, request = world.link.asked_to_close or (None, None)
     assert instant == 2
-    assert request is not None and request.code is None
+    assert request is not None
+    assert request.code is None
 
 
 def test_a_lease_in_the_same_turn_keeps_the_connection(world: World) -> None:
