@@ -184,10 +184,16 @@ class Connection:
 
     def _returned(self, number: int, call: asyncio.Task[None]) -> None:
         """A call that was cancelled, perhaps before its first step, is the end of its channel too."""
-        if call.cancelled():
-            if self._calls.get(number) is call:
-                del self._calls[number]
-            self.apply(self.session.crash(number))
+        if not call.cancelled():
+            return
+        if self._calls.get(number) is call:
+            del self._calls[number]
+        if not self.session.is_open:
+            self.apply(self.session.done(number))  # a shutdown cancelled it: its channel ends with the connection
+        crash = self.session.crash(number)
+        if crash:
+            _logger.error("a call to channel %d of %r was cancelled", number, self.socket_id)
+        self.apply(crash)
 
     async def _join(
         self, number: int, make_channel: Callable[[], ServerChannel[Any]], topic: str, params: Payload

@@ -163,3 +163,15 @@ def test_a_binary_frame_has_room_for_255_bytes_a_name():
 
 def test_refs_that_are_no_strings_are_written_as_words_in_a_binary_frame():
     assert CodecV2().reply(7, None, "t", None, b"x") == Frame(b"\x01\x01\x00\x01\x007tx", binary=True)
+
+
+def test_a_name_in_a_binary_frame_is_utf_8_and_within_the_frame():
+    for data in (
+        b"\x00\x00\x00\x01\x00\xff",
+        b"\x00\x00\x00\x02\x00t",
+        b"\x00\x00\x00\x00",
+        b"\x01\x00\x00\x00\x00",
+        b"",
+    ):
+        with pytest.raises(MalformedFrame):
+            CodecV2().decode(Frame(data, binary=True))

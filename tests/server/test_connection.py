@@ -168,7 +168,7 @@ async def test_a_reply_that_cannot_be_written_is_a_crash(meet: Meet, caplog: pyt
     assert "UnencodablePayload" in caplog.text
 
 
-async def test_a_handler_that_cancels_itself_has_crashed(meet: Meet):
+async def test_a_handler_that_cancels_itself_has_crashed(meet: Meet, caplog: pytest.LogCaptureFixture):
     async def cancel(room: Room, event: Any, payload: Any) -> Reply | None:
         raise asyncio.CancelledError
 
@@ -178,6 +178,7 @@ async def test_a_handler_that_cancels_itself_has_crashed(meet: Meet):
     client.send("1", "2", "room:a", "go", {})
     assert (await client.receive())[3] == "phx_error"
     assert await room.end() == "crashed"
+    assert "was cancelled" in caplog.text
 
 
 async def test_a_crash_in_terminate_is_logged(meet: Meet, caplog: pytest.LogCaptureFixture):
@@ -283,7 +284,21 @@ async def test_a_call_that_is_cancelled_before_its_first_step_leaves_nothing(mee
     client.connection.shutdown()
     await client.connection.finished()
     assert client.wire.close_code == 1012
-    assert await room.end() in ("crashed", "closed")
+    assert await room.end() == "closed"
+
+
+async def test_a_join_that_a_shutdown_cancels_is_not_answered(meet: Meet):
+    class Slow(ServerChannel[ServerSocket]):
+        async def join(self, topic: str, params: Any) -> Any:
+            await asyncio.Event().wait()
+
+    client = meet(Slow)
+    client.send("1", "1", "room:a", "phx_join", {})
+    await asyncio.sleep(0)
+    client.connection.shutdown()
+    await client.connection.finished()
+    assert client.wire.close_code == 1000
+    assert client.wire.frames.empty()
 
 
 async def test_a_ref_is_for_the_push_that_is_handled_and_can_be_kept(meet: Meet):

@@ -341,13 +341,6 @@ def test_what_cannot_be_written_is_an_error_before_anything_has_changed():
     assert told(session.done(1, Reply("ok", {}))) == [replied("1", "2", "room:a")]
 
 
-def test_a_ref_that_cannot_be_written_back_closes():
-    session = make()
-    effects = session.receive(Frame(b'[null,123456789012345678901234567890,"phoenix","heartbeat",{}]'))
-    assert len(effects) == 1
-    assert isinstance(effects[0], (Send, Close))
-
-
 @pytest.mark.parametrize("topic", [None, 5, True, [], {}])
 def test_a_topic_of_any_kind_is_unmatched(topic: Any):
     session = make()

@@ -81,7 +81,7 @@ class PhoenixServer:
     @property
     def connection_count(self) -> int:
         """How many WebSocket connections are open."""
-        return len(self._open)
+        return sum(not websocket.response.closed for websocket in self._open)
 
     async def start(self) -> None:
         """Listen; after a ``stop``, on the same port again.
