@@ -1,0 +1,120 @@
+"""``rxphoenix serve``: an application of the embedded server on a port, until somebody ends it.
+
+What lives here: starting, telling how to use it, ending. What does not: the applications.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import signal
+import sys
+from collections.abc import Callable
+
+import msgspec
+
+from rxphoenix.cli import ENDED, FAILED
+from rxphoenix.server import Endpoint, PhoenixServer
+from rxphoenix.server.applications.conformance import conformance_application
+from rxphoenix.server.applications.demo import demo_application
+
+__all__ = ["APPLICATIONS", "Application", "serve"]
+
+
+class Application(msgspec.Struct, frozen=True):
+    """Something to serve, and how to try it.
+
+    Arguments:
+        make: makes the endpoint.
+        places: paths, and what is there.
+        trial: the last line of a program that uses it; the one before makes ``socket``.
+    """
+
+    make: Callable[[], Endpoint]
+    places: dict[str, str]
+    trial: str
+
+
+APPLICATIONS = {
+    "demo": Application(
+        demo_application,
+        {"/socket": 'room:* (a chat; in room:lobby visitors talk; room:secret has the password "sesame"), sensor:*'},
+        'subscription = socket.channel("room:lobby").on("new_msg").subscribe(print)',
+    ),
+    "conformance": Application(
+        conformance_application,
+        {
+            "/socket": "room:*, exact",
+            "/auth": "the same, with the auth token",
+            "/short": "room:*, with tight limits: 3 channels, frames of 64 KiB, 1.5 s idle",
+        },
+        'print(await socket.channel("room:any").push("echo", {"body": "hello"}))',
+    ),
+}
+"""What can be served, by name."""
+
+
+async def serve(name: str, host: str, port: int) -> int:
+    """Serve until SIGINT or SIGTERM.
+
+    Arguments:
+        name: which of ``APPLICATIONS``.
+        host: the address to listen on.
+        port: the port to listen on; 0 picks a free one.
+
+    Returns:
+        The exit status.
+    """
+    logging.basicConfig(format="%(asctime)s %(name)s: %(message)s")
+    application = APPLICATIONS[name]
+    ended = _ended_by_signal()
+    try:
+        server = PhoenixServer(application.make(), host, port)
+        await server.start()
+    except OSError as error:
+        print(f"rxphoenix: {_why_not(error, host, port)}", file=sys.stderr)
+        return FAILED
+    try:
+        _tell(name, application, server.url)
+        await ended.wait()
+    finally:
+        await server.stop()
+    print("\nrxphoenix: stopped", flush=True)
+    return ENDED
+
+
+def _ended_by_signal() -> asyncio.Event:
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        try:
+            loop.add_signal_handler(number, ended.set)
+        except NotImplementedError:  # Windows: Ctrl-C then cancels, which ends it as well
+            break
+    return ended
+
+
+def _why_not(error: OSError, host: str, port: int) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"port {port} on {host} is taken; choose another one with --port, or --port 0 for any free one"
+    return f"cannot listen on {host}, port {port}: {error.strerror or error}"
+
+
+def _tell(name: str, application: Application, url: str) -> None:
+    width = max(len(path) for path in application.places)
+    places = "\n".join(f"  {url}{path:<{width}}  {topics}" for path, topics in application.places.items())
+    print(
+        f"""\
+The {name} application is served here until Ctrl-C:
+
+{places}
+
+Try it in another terminal. Start `python -m asyncio`, and paste:
+
+  from rxphoenix import Socket
+  socket = Socket("{url}/socket")
+  {application.trial}
+""",
+        flush=True,
+    )
