@@ -58,7 +58,7 @@ async def breakable() -> AsyncIterator[PhoenixServer]:
 
 @pytest.fixture(params=[V2, V1], ids=lambda dialect: dialect.vsn)
 def dialect(request: pytest.FixtureRequest) -> Dialect:
-    """The serializer; a test that can do with one says ``@pytest.mark.parametrize("dialect", [V2])``."""
+    """The serializer; a test that can do with one says ``@only_2_0_0``."""
     return request.param
 
 
@@ -95,7 +95,7 @@ async def open_socket(phoenix: Target, dialect: Dialect, transport: str) -> Asyn
 
 @pytest.fixture
 async def open_wire(open_socket: OpenSocket, dialect: Dialect) -> OpenWire:
-    """Open sockets that send messages as they are, like so: ``await open_wire(path="/socket", **options)``."""
+    """Open sockets that send messages as they are; called like ``open_socket``, and awaited."""
 
     async def begin(path: str = "/socket", **options: Any) -> Wire:
         socket = open_socket(path, heartbeat_interval=None, **options)

@@ -10,6 +10,7 @@ import asyncio
 import threading
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -76,6 +77,8 @@ def embedded_target() -> Iterator[Target]:
     """Run the embedded server, with the Python port of the contract, on a thread and a loop of its own."""
     started = threading.Event()
     loop = asyncio.new_event_loop()
+    name = f"{FIXTURE_THREAD} the conformance server"
+    loop.set_default_executor(ThreadPoolExecutor(thread_name_prefix=name))  # big frames are compressed there
     end = asyncio.Event()
     urls: list[str] = []
     failures: list[BaseException] = []
@@ -95,7 +98,7 @@ def embedded_target() -> Iterator[Target]:
         finally:
             started.set()
 
-    thread = threading.Thread(target=run, name=f"{FIXTURE_THREAD} the conformance server")
+    thread = threading.Thread(target=run, name=name)
     thread.start()
     started.wait()
     try:

@@ -5,12 +5,9 @@ import pytest
 from rxphoenix import PushRefused, Reply, UnencodablePayload
 from tests.conformance.target import Target, a_topic
 from tests.conformance.watching import Seen
-from tests.conformance.wire import V1, V2, OpenSocket, OpenWire, broadcast, pushed, reply, unmatched
+from tests.conformance.wire import OpenSocket, OpenWire, broadcast, only_1_0_0, only_2_0_0, pushed, reply, unmatched
 
 USUAL = b"\x00\x01\x02\xfe\xff"
-
-only_2_0_0 = pytest.mark.parametrize("dialect", [V2])
-only_1_0_0 = pytest.mark.parametrize("dialect", [V1])
 
 
 def frame(kind: int, *fields: bytes, data: bytes) -> bytes:

@@ -1,11 +1,9 @@
 from __future__ import annotations
 
-import pytest
-
 from rxphoenix import SocketState
 from tests.conformance.target import Target, a_name, a_topic
 from tests.conformance.watching import Seen
-from tests.conformance.wire import V2, OpenSocket, OpenWire, broadcast, pushed, reply
+from tests.conformance.wire import OpenSocket, OpenWire, broadcast, only_2_0_0, pushed, reply
 
 
 async def test_a_broadcast_reaches_everybody(open_socket: OpenSocket):
@@ -115,7 +113,7 @@ async def test_what_is_broadcast_while_a_client_is_away_is_lost_to_it(phoenix: T
     assert await heard.first(1) == [{"k": "heard"}]
 
 
-@pytest.mark.parametrize("dialect", [V2])
+@only_2_0_0
 async def test_two_observers_share_one_join(phoenix: Target, open_socket: OpenSocket):
     """Messages: one topic is joined once a socket, however many observe it, and a message comes once."""
     topic = a_topic()

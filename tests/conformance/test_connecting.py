@@ -6,7 +6,7 @@ import pytest
 from rxphoenix import ConnectionRefused, JSONSerializer, SocketState
 from tests.conformance.target import Target, a_name, a_topic
 from tests.conformance.watching import Seen
-from tests.conformance.wire import V1, V2, Dialect, OpenSocket
+from tests.conformance.wire import V1, V2, Dialect, OpenSocket, only_2_0_0
 
 REFUSALS = {"bad": 403, "unauthorized": 401, "rate": 429, "crash": 500}
 
@@ -48,7 +48,7 @@ async def test_connect_params_arrive_as_they_are(open_socket: OpenSocket, dialec
     assert who["transport"] == transport
 
 
-@pytest.mark.parametrize("dialect", [V2])
+@only_2_0_0
 async def test_nested_connect_params_arrive_as_maps_and_lists(open_socket: OpenSocket):
     """Connecting: nested maps as ``a[b]=1``, lists as ``a[]=1``."""
     nested = {"client": {"os": {"name": "plan 9"}, "build": 7}, "tags": ["a", "b"], "quiet": True, "gone": None}
@@ -70,7 +70,7 @@ async def test_numbered_list_params_are_read_as_a_map(phoenix: Target):
     assert answer[4]["response"]["params"] == {"a": {"0": "x", "1": "y"}, "vsn": "2.0.0"}
 
 
-@pytest.mark.parametrize("dialect", [V2])
+@only_2_0_0
 async def test_the_endpoint_may_have_a_query_of_its_own(open_socket: OpenSocket):
     """Connecting: the query of the URL and the params are one."""
     who = await open_socket("/socket/?from=url", params={"more": "yes"}).channel(a_topic()).push("whoami")
@@ -85,7 +85,7 @@ async def test_a_refused_connection_says_why(open_socket: OpenSocket, token: str
     assert refused.value.status == status
 
 
-@pytest.mark.parametrize("dialect", [V2])
+@only_2_0_0
 @pytest.mark.parametrize("token", ["bad", "unauthorized", "rate"])
 async def test_without_an_error_handler_each_refusal_is_403(open_socket: OpenSocket, token: str):
     """Connecting: a status of its own is the application's doing, which ``/short`` does not do."""
@@ -94,7 +94,14 @@ async def test_without_an_error_handler_each_refusal_is_403(open_socket: OpenSoc
     assert refused.value.status == 403
 
 
-@pytest.mark.parametrize("dialect", [V2])
+@only_2_0_0
+async def test_an_endpoint_may_be_given_as_http(phoenix: Target, open_socket: OpenSocket):
+    """Connecting: one server, one port: ``http`` and ``ws`` name the same socket."""
+    socket = open_socket(url="http" + phoenix.url.removeprefix("ws"))
+    assert await socket.channel(a_topic()).push("echo", {"over": "http"}) == {"over": "http"}
+
+
+@only_2_0_0
 async def test_a_path_without_a_socket_is_404(open_socket: OpenSocket):
     """Connecting: 404 for a wrong path."""
     with pytest.raises(ConnectionRefused) as refused:
@@ -102,7 +109,7 @@ async def test_a_path_without_a_socket_is_404(open_socket: OpenSocket):
     assert refused.value.status == 404
 
 
-@pytest.mark.parametrize("dialect", [V2])
+@only_2_0_0
 @pytest.mark.parametrize("vsn", ["3.0.0", "junk", "0.9.0"])
 async def test_an_unknown_version_is_refused(open_socket: OpenSocket, vsn: str):
     """Connecting: 403 for a ``vsn`` that the server does not know."""
@@ -125,7 +132,7 @@ async def test_a_request_that_is_no_upgrade_is_400(phoenix: Target):
     await phoenix.get("/socket/websocket?vsn=2.0.0", status=400)
 
 
-@pytest.mark.parametrize("dialect", [V2])
+@only_2_0_0
 async def test_a_refused_client_tries_again_with_new_params(open_socket: OpenSocket):
     """Connecting: params that are a function are evaluated anew for every attempt."""
     user_id = a_name()
@@ -137,7 +144,7 @@ async def test_a_refused_client_tries_again_with_new_params(open_socket: OpenSoc
     assert [getattr(fault.error, "status", None) for fault in errors.values] == [500, 500]
 
 
-@pytest.mark.parametrize("dialect", [V2])
+@only_2_0_0
 async def test_headers_arrive(open_socket: OpenSocket):
     """Connecting: HTTP headers of the client's own are part of the handshake."""
     socket = open_socket(headers={"X-Trace": "abc-123", "User-Agent": "conformance/1"})
@@ -156,7 +163,7 @@ async def test_the_auth_token_arrives_beside_the_params(open_socket: OpenSocket,
     assert who["params"] == {"user_id": "ann", "vsn": dialect.vsn}
 
 
-@pytest.mark.parametrize("dialect", [V2])
+@only_2_0_0
 @pytest.mark.parametrize(("token", "status"), REFUSALS.items())
 async def test_a_connection_is_refused_for_its_auth_token(open_socket: OpenSocket, token: str, status: int):
     """Connecting: refusals, for what came as auth token."""
@@ -165,14 +172,14 @@ async def test_a_connection_is_refused_for_its_auth_token(open_socket: OpenSocke
     assert refused.value.status == status
 
 
-@pytest.mark.parametrize("dialect", [V2])
+@only_2_0_0
 async def test_an_auth_token_may_be_missing(open_socket: OpenSocket):
     """Connecting: ``auth_token: true`` allows a token; demanding one is the application's."""
     who = await open_socket("/auth").channel(a_topic()).push("whoami")
     assert who["auth_token"] is None
 
 
-@pytest.mark.parametrize("dialect", [V2])
+@only_2_0_0
 async def test_an_auth_token_is_ignored_where_none_is_expected(open_socket: OpenSocket):
     """Connecting: on a socket without ``auth_token: true`` the token is silently ignored."""
     who = await open_socket("/socket", auth_token="bad").channel(a_topic()).push("whoami")
@@ -188,6 +195,7 @@ async def test_an_auth_token_is_ignored_where_none_is_expected(open_socket: Open
         ("/auth", ("base64url.bearer.phx.Z29vZA",), None),
         ("/auth", (), None),
         ("/socket", (), None),
+        ("/socket", ("phoenix", "base64url.bearer.phx.Z29vZA"), None),
     ],
 )
 async def test_the_handshake_agrees_on_phoenix(
@@ -207,7 +215,7 @@ async def test_an_auth_token_that_cannot_be_read_is_500(phoenix: Target, encoded
     assert refused.value.status == 500
 
 
-@pytest.mark.parametrize("dialect", [V2])
+@only_2_0_0
 async def test_an_anonymous_socket_has_an_id_of_its_own(open_socket: OpenSocket):
     """The contract: without ``user_id`` each socket is somebody else."""
     names = [(await open_socket(params={}).channel(a_topic()).push("whoami"))["user_id"] for _ in range(2)]

@@ -6,7 +6,7 @@ from rxphoenix import HeartbeatTimeout, SocketState
 from rxphoenix.server import PhoenixServer
 from tests.conformance.target import Target, a_topic
 from tests.conformance.watching import Seen
-from tests.conformance.wire import V2, OpenSocket, OpenWire, reply, unmatched
+from tests.conformance.wire import OpenSocket, OpenWire, only_2_0_0, reply, unmatched
 
 
 async def test_a_ping_measures_a_round_trip(open_socket: OpenSocket):
@@ -60,7 +60,7 @@ async def test_a_ref_comes_back_as_it_was_sent(phoenix: Target):
         assert await raw.receive() == [None, 7, "phoenix", "phx_reply", {"status": "ok", "response": {}}]
 
 
-@pytest.mark.parametrize("dialect", [V2])
+@only_2_0_0
 async def test_heartbeats_keep_a_socket_open(open_socket: OpenSocket):
     """Connecting: a server closes a socket whose client sent nothing for a while; hence heartbeats."""
     socket = open_socket("/short", heartbeat_interval=0.4)
@@ -73,7 +73,7 @@ async def test_heartbeats_keep_a_socket_open(open_socket: OpenSocket):
 
 
 @pytest.mark.embedded
-@pytest.mark.parametrize("dialect", [V2])
+@only_2_0_0
 async def test_a_link_that_answers_no_heartbeat_is_dead(breakable: PhoenixServer, open_socket: OpenSocket):
     """Reserved topic and events: no reply by the next beat: close at once and reconnect."""
     socket = open_socket(url=breakable.url, heartbeat_interval=0.1)
@@ -88,7 +88,7 @@ async def test_a_link_that_answers_no_heartbeat_is_dead(breakable: PhoenixServer
     joins.stop()
 
 
-@pytest.mark.parametrize("dialect", [V2])
+@only_2_0_0
 async def test_a_heartbeat_is_answered_while_a_channel_is_busy(open_wire: OpenWire):
     """Server answers to know: a slow handler blocks its channel only."""
     topic = a_topic()

@@ -2,15 +2,15 @@ from __future__ import annotations
 
 import pytest
 
-from rxphoenix import ChannelState, JoinCrashed, JoinRefused, SocketState
+from rxphoenix import ChannelState, JoinCrashed, JoinRefused, JoinTimeout, SocketState
 from tests.conformance.target import Target, a_name, a_topic
 from tests.conformance.watching import Seen
 from tests.conformance.wire import (
     UNMATCHED,
-    V2,
     OpenSocket,
     OpenWire,
     is_crash,
+    only_2_0_0,
     pushed,
     reply,
     unmatched,
@@ -68,6 +68,17 @@ async def test_a_refused_join_leaves_nothing_behind(open_wire: OpenWire):
     wire.send("1", "2", topic, "echo")
     await wire.expect(unmatched("2", topic))
     await wire.join(topic, "3")
+
+
+async def test_a_refused_join_is_tried_again_where_that_is_wanted(open_socket: OpenSocket):
+    """Timers and states: join refused: rejoin by the backoff while connected, params evaluated anew."""
+    refusals = iter([True, True])
+    channel = open_socket(retry_refused=lambda attempt, error: 0.01).channel(
+        a_topic(), lambda: {"deny": next(refusals, False)}
+    )
+    joins = Seen(channel.joined)
+    (joined,) = await joins.first(1)
+    assert (joined.attempt, joined.rejoin) == (3, False)
 
 
 async def test_a_push_is_refused_with_its_join(open_socket: OpenSocket):
@@ -201,13 +212,28 @@ async def test_joins_are_answered_one_after_the_other(open_wire: OpenWire):
     await wire.expect(welcome("1", "1", slow, {"slow_join": 100}), welcome("2", "2", quick))
 
 
+@only_2_0_0
+async def test_a_join_that_takes_too_long_is_left_and_tried_again(open_socket: OpenSocket):
+    """Timers and states: on a join timeout ``phx_leave`` is sent first, so that a late join does not linger."""
+    delays = iter([200])
+    socket = open_socket()
+    channel = socket.channel(a_topic(), lambda: {"slow_join": next(delays, None)}, join_timeout=0.05)
+    errors, frames, joins = Seen(socket.errors), Seen(socket.messages), Seen(channel.joined)
+    (joined,) = await joins.first(1)
+    assert joined.reply["params"] == {"slow_join": None}
+    assert {type(fault.error) for fault in errors.values} == {JoinTimeout}
+    late = await frames.one(lambda message: message.event == "phx_close")
+    assert late.join_ref == frames.values[0].join_ref
+    assert await channel.push("echo", {"still": "here"}) == {"still": "here"}
+
+
 async def test_a_push_waits_for_a_slow_join(open_socket: OpenSocket):
     """Timers and states: a push made before the channel is joined is held and sent when the join succeeds."""
     channel = open_socket().channel(a_topic(), {"slow_join": 100})
     assert await channel.push("echo", {"early": True}) == {"early": True}
 
 
-@pytest.mark.parametrize("dialect", [V2])
+@only_2_0_0
 async def test_one_channel_too_many_is_refused(open_socket: OpenSocket):
     """Server answers to know: too many channels on one connection; ``/short`` allows three."""
     socket = open_socket("/short")

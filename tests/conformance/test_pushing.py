@@ -14,7 +14,7 @@ from rxphoenix import (
 )
 from tests.conformance.target import Target, a_topic
 from tests.conformance.watching import Seen
-from tests.conformance.wire import V2, OpenSocket, OpenWire, broadcast, pushed, reply, unmatched
+from tests.conformance.wire import OpenSocket, OpenWire, broadcast, only_2_0_0, pushed, reply, unmatched
 
 PAYLOADS = [
     {},
@@ -240,9 +240,9 @@ async def test_the_client_reports_a_stray_protocol_event_and_goes_on(open_socket
     everything.stop()
 
 
-@pytest.mark.parametrize("dialect", [V2])
+@only_2_0_0
 async def test_the_client_takes_a_pushed_phx_error_for_a_crash(open_socket: OpenSocket):
-    """Reserved topic and events: ``phx_error`` with the current ``join_ref``: rejoin. The server's takeover mends it."""
+    """Reserved topic and events: ``phx_error`` with the current ``join_ref``: rejoin, which takes over."""
     socket = open_socket()
     channel = socket.channel(a_topic())
     errors, joins = Seen(socket.errors), Seen(channel.joined)

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, NamedTuple
 
 import aiohttp
+import pytest
 
 from rxphoenix import JSONSerializer, JSONSerializerV1, Message, Payload, Serializer, Socket
 from tests.conformance.watching import PATIENCE, Seen
@@ -39,6 +40,10 @@ class Dialect(NamedTuple):
 
 V1 = Dialect("1.0.0")
 V2 = Dialect("2.0.0")
+
+only_1_0_0 = pytest.mark.parametrize("dialect", [V1], ids=["1.0.0"])
+only_2_0_0 = pytest.mark.parametrize("dialect", [V2], ids=["2.0.0"])
+"""For what one dialect does not have, or where the dialect plainly does not matter."""
 
 
 def reply(
