@@ -195,11 +195,12 @@ class Session:
         joining.phase = Phase.JOINED
         joining.intercepted = frozenset(intercepted)
         self._channels[joining.topic] = joining
-        if not self._open:
-            self._end(joining, Ending("closed", abnormal=False))
-            return self._take()
-        self._effects.append(Send(welcome))
-        self._resume(joining)
+        if self._open:
+            self._effects.append(Send(welcome))
+        else:
+            joining.ending = Ending("closed", abnormal=False)
+        # as a step: what the channel does first must not overtake, nor be overtaken halfway by, what waited for it
+        self._steps.appendleft(lambda: self._resume(joining))
         self._drain()
         return self._take()
 

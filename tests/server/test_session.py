@@ -236,11 +236,32 @@ def test_a_stop_of_an_idle_channel_is_immediate_and_one_during_the_join_comes_af
     assert session.stop(1, abnormal=True) == []
     assert told(session.accept(1, {})) == [
         replied("1", "1", "room:a"),
-        ["1", "1", "room:a", "phx_error", {"reason": "channel_crash"}],
         CallTerminate(1, "normal"),
+        ["1", "1", "room:a", "phx_error", {"reason": "channel_crash"}],
     ]
     join(session, 2)
     assert told(session.stop(2)) == [["2", "2", "room:a", "phx_close", {}], CallTerminate(2, "normal")]
+
+
+def test_a_channel_stopped_during_its_join_ends_once_though_a_second_join_waited():
+    session = make()
+    session.receive(message("1", "1", "room:a", "phx_join", {}))
+    session.stop(1)
+    session.receive(message("2", "2", "room:a", "phx_join", {}))
+    assert told(session.accept(1, {})) == [
+        replied("1", "1", "room:a"),
+        CallTerminate(1, "normal"),
+        CallJoin(2, "room:a", {}, "room"),
+    ]
+    assert told(session.accept(2, {})) == [replied("2", "2", "room:a"), ["1", "1", "room:a", "phx_close", {}]]
+
+
+def test_a_channel_stopped_during_its_join_ends_once_though_the_client_has_gone():
+    session = make()
+    session.receive(message("1", "1", "room:a", "phx_join", {}))
+    session.stop(1)
+    session.closed()
+    assert told(session.accept(1, {})) == [replied("1", "1", "room:a"), CallTerminate(1, "normal")]
 
 
 def test_a_kept_ref_can_be_answered_after_the_channel_has_ended():

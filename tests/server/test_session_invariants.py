@@ -121,7 +121,7 @@ class Watcher:
                     pass
 
 
-@settings(max_examples=300)
+@settings(max_examples=200)
 @given(st.lists(actions, max_size=60), endings)
 def test_every_channel_that_was_accepted_ends_once_and_nothing_is_sent_after_the_close(
     script: list[tuple[str, Any]], ending: str
