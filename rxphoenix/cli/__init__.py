@@ -71,8 +71,10 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_STATUSES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="version", version=f"rxphoenix {version()}")
-    commands = parser.add_subparsers(dest="command", title="commands", metavar="")
+    parser.add_argument(
+        "--version", action="version", version=f"rxphoenix {version()}", help="show the version and exit"
+    )
+    commands = parser.add_subparsers(dest="command", title="commands", metavar="command")
     commands.add_parser(
         "demo",
         help="a tour of the library over a real socket, about 20 seconds",

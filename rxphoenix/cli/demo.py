@@ -7,7 +7,7 @@ What lives here: a program as a user of the library would write it, with a narra
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from statistics import fmean
 
@@ -42,11 +42,11 @@ async def demo(console: Console | None = None, pace: float = 1.0) -> None:
         console: where it is printed.
         pace: how long the pauses for the reader are, as a share of the usual; what happens takes its time anyway.
     """
-    async with (
-        PhoenixServer(demo_application()) as server,
-        Socket(f"{server.url}/socket", params={"user": "you"}, reconnect_after=stepped(0.8)) as socket,
-    ):
-        with _quiet_log():
+    with _quiet_log():
+        async with (
+            PhoenixServer(demo_application()) as server,
+            Socket(f"{server.url}/socket", params={"user": "you"}, reconnect_after=stepped(0.8)) as socket,
+        ):
             await _Tour(console or Console(), server, socket, pace).give()
 
 
@@ -63,7 +63,7 @@ class _Tour:
         self._console.text("rxphoenix: a tour of about 20 seconds. Ctrl-C ends it at any moment.")
         self._console.text(f"A small Phoenix server runs in this process at {self._server.url}; this is its client.")
         self._console.text("Lines with >>> are what the program does, [words] are states, the rest is what it hears.")
-        await self._pause(2)
+        await self._pause()
         await self._connect()
         await self._listen()
         await self._compute()
@@ -85,17 +85,18 @@ class _Tour:
 
     async def _listen(self) -> None:
         self._console.act(
-            "A channel is a stream", "Subscribing joins the topic; the end of the subscription leaves it."
+            "A channel is a stream", "Subscribing joins the topic; when the subscription ends, it is left."
         )
         self._watch(self._lobby)
-        self._console.code('socket.channel("room:lobby").on("new_msg").pipe(ops.take(3))')
-        three = self._lobby.on("new_msg").pipe(ops.take(3), ops.do_action(self._show_chat))
-        await three
+        self._console.code('lobby = socket.channel("room:lobby")')
+        self._console.code('await lobby.on("new_msg").pipe(ops.do_action(show), ops.take(3))')
+        await self._lobby.on("new_msg").pipe(ops.do_action(self._show_chat), ops.take(3))
         await self._pause()
 
     async def _compute(self) -> None:
         self._console.act("Operators", "Five readings a second become two streams. Both share one join of the topic.")
         self._watch(self._kitchen)
+        self._console.code('readings = socket.channel("sensor:kitchen").on("reading").pipe(ops.map(celsius))')
         readings = self._kitchen.on("reading").pipe(ops.map(_celsius))
         self._console.code("readings.pipe(ops.buffer_with_time(1, scheduler=socket.scheduler), ops.map(average))")
         seconds = readings.pipe(ops.buffer_with_time(1, scheduler=self._socket.scheduler))
@@ -128,7 +129,9 @@ class _Tour:
         await self._pause()
 
     async def _be_refused(self) -> None:
-        self._console.act("A refused join", "The server may say no: an error for who subscribes, nothing for others.")
+        self._console.act(
+            "A refused join", "The server may say no. The next try then waits a moment: no retry loop can storm it."
+        )
         secret = self._socket.channel("room:secret")
         self._watch(secret)
         self._console.code('async with socket.channel("room:secret").hold(): ...')
@@ -160,7 +163,9 @@ class _Tour:
         await self._pause()
 
     async def _lose_the_server(self) -> None:
-        self._console.act("The server goes away", "The socket connects again and joins again. The same streams go on.")
+        self._console.act(
+            "The server goes away", "It comes back on the same port. The streams of acts 3 and 6 live through it."
+        )
         failures = self._socket.errors.pipe(ops.filter(_is_refused_connection))
         self._console.code("await server.stop()")
         await self._server.stop()
@@ -183,7 +188,7 @@ class _Tour:
         self._console.code("await socket.ping()")
         self._console.event("connection", f"{await self._socket.ping() * 1000:.1f} ms there and back")
 
-    async def _pause(self, seconds: float = 1.0) -> None:
+    async def _pause(self, seconds: float = 0.7) -> None:
         """Leave the reader time to read; nothing else waits for the clock."""
         await reactivex.timer(seconds * self._pace, scheduler=self._socket.scheduler)
 
@@ -208,11 +213,15 @@ class _Tour:
         self._console.event("room:lobby", f"joined {'again' if joined.rejoin else 'for the first time'}")
 
     def _show_average(self, readings: list[float]) -> None:
-        words = f"{fmean(readings):.2f} °C in {len(readings)} readings" if readings else "no readings"
+        words = (
+            f"{fmean(readings):.1f} degrees, readings: {len(readings)}" if readings else "no readings in this second"
+        )
         self._console.event("average", words)
 
     def _show_alarm(self, is_warm: bool) -> None:
-        self._console.event("alarm", f"warm, {_WARM:g} °C or more" if is_warm else f"fine, below {_WARM:g} °C")
+        self._console.event(
+            "alarm", f"warm, {_WARM:g} degrees or more" if is_warm else f"fine, below {_WARM:g} degrees"
+        )
 
     def _show_end(self, label: str) -> None:
         self._console.event(label, "(the stream has completed)")
@@ -239,14 +248,13 @@ def _error_text(fault: Fault) -> str:
 
 
 @contextmanager
-def _quiet_log() -> Iterator[None]:
+def _quiet_log() -> Generator[None]:
     """Log nothing: what the library and the server would log here is what the tour shows anyway."""
-    logger = logging.getLogger("rxphoenix")
-    was_disabled, logger.propagate = not logger.propagate, False
-    handler = logging.NullHandler()
+    logger, handler = logging.getLogger("rxphoenix"), logging.NullHandler()
+    propagated, logger.propagate = logger.propagate, False
     logger.addHandler(handler)
     try:
         yield
     finally:
         logger.removeHandler(handler)
-        logger.propagate = not was_disabled
+        logger.propagate = propagated

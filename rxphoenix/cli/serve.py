@@ -10,7 +10,8 @@ import errno
 import logging
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 
 import msgspec
 
@@ -39,14 +40,14 @@ class Application(msgspec.Struct, frozen=True):
 APPLICATIONS = {
     "demo": Application(
         demo_application,
-        {"/socket": 'room:* (a chat; in room:lobby visitors talk; room:secret has the password "sesame"), sensor:*'},
+        {"/socket": 'room:* (room:lobby has visitors, room:secret the password "sesame"), sensor:*'},
         'subscription = socket.channel("room:lobby").on("new_msg").subscribe(print)',
     ),
     "conformance": Application(
         conformance_application,
         {
             "/socket": "room:*, exact",
-            "/auth": "the same, with the auth token",
+            "/auth": "the same, and takes an auth token",
             "/short": "room:*, with tight limits: 3 channels, frames of 64 KiB, 1.5 s idle",
         },
         'print(await socket.channel("room:any").push("echo", {"body": "hello"}))',
@@ -68,31 +69,38 @@ async def serve(name: str, host: str, port: int) -> int:
     """
     logging.basicConfig(format="%(asctime)s %(name)s: %(message)s")
     application = APPLICATIONS[name]
-    ended = _ended_by_signal()
-    try:
-        server = PhoenixServer(application.make(), host, port)
-        await server.start()
-    except OSError as error:
-        print(f"rxphoenix: {_why_not(error, host, port)}", file=sys.stderr)
-        return FAILED
-    try:
-        _tell(name, application, server.url)
-        await ended.wait()
-    finally:
-        await server.stop()
+    server = PhoenixServer(application.make(), host, port)
+    with _signals() as ended:
+        try:
+            await server.start()
+        except OSError as error:
+            print(f"rxphoenix: {_why_not(error, host, port)}", file=sys.stderr)
+            return FAILED
+        try:
+            _tell(name, application, server.url)
+            await ended.wait()
+        finally:
+            await server.stop()
     print("\nrxphoenix: stopped", flush=True)
     return ENDED
 
 
-def _ended_by_signal() -> asyncio.Event:
-    ended = asyncio.Event()
-    loop = asyncio.get_running_loop()
+@contextmanager
+def _signals() -> Generator[asyncio.Event]:
+    """Turn SIGINT and SIGTERM into an event."""
+    ended, loop = asyncio.Event(), asyncio.get_running_loop()
+    handled: list[signal.Signals] = []
     for number in (signal.SIGINT, signal.SIGTERM):
         try:
             loop.add_signal_handler(number, ended.set)
-        except NotImplementedError:  # Windows: Ctrl-C then cancels, which ends it as well
+        except NotImplementedError:  # Windows: there Ctrl-C cancels, which ends it as well
             break
-    return ended
+        handled.append(number)
+    try:
+        yield ended
+    finally:
+        for number in handled:
+            loop.remove_signal_handler(number)
 
 
 def _why_not(error: OSError, host: str, port: int) -> str:
