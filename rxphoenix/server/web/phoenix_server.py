@@ -153,7 +153,7 @@ class PhoenixServer:
             websocket.resume_reading()
 
     def swallow_frames(self) -> None:
-        """Read and act on what clients send, but let no frame out."""
+        """Read and act on what clients send, but let no message out; a close still gets through."""
         self._faults.swallowing = True
 
     def deliver_frames(self) -> None:
