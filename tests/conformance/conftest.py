@@ -6,6 +6,7 @@ embedded one is started.
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
@@ -64,7 +65,7 @@ def dialect(request: pytest.FixtureRequest) -> Dialect:
 
 @pytest.fixture(params=TRANSPORTS)
 def transport(request: pytest.FixtureRequest) -> str:
-    """The name of what carries the frames, as ``whoami`` has it."""
+    """The name of what carries the frames, as ``whoami`` has it; a test may say ``@only_websocket``."""
     return request.param
 
 
@@ -89,8 +90,9 @@ async def open_socket(phoenix: Target, dialect: Dialect, transport: str) -> Asyn
     yield make
     for socket in made:
         socket.close()
-    for socket in made:
-        await socket.wait_closed()
+    async with asyncio.timeout(PATIENCE):
+        for socket in made:
+            await socket.wait_closed()
 
 
 @pytest.fixture

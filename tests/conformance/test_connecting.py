@@ -6,7 +6,7 @@ import pytest
 from rxphoenix import ConnectionRefused, JSONSerializer, SocketState
 from tests.conformance.target import Target, a_name, a_topic
 from tests.conformance.watching import Seen
-from tests.conformance.wire import V1, V2, Dialect, OpenSocket, only_2_0_0
+from tests.conformance.wire import V1, V2, Dialect, OpenSocket, only_2_0_0, only_websocket
 
 REFUSALS = {"bad": 403, "unauthorized": 401, "rate": 429, "crash": 500}
 
@@ -77,6 +77,7 @@ async def test_the_endpoint_may_have_a_query_of_its_own(open_socket: OpenSocket)
     assert who["params"] == {"from": "url", "more": "yes", "vsn": "2.0.0"}
 
 
+@only_websocket
 @pytest.mark.parametrize(("token", "status"), REFUSALS.items())
 async def test_a_refused_connection_says_why(open_socket: OpenSocket, token: str, status: int):
     """Connecting: 403 when ``connect`` said no, or a status of the application's choice, 500 for a crash."""
@@ -163,6 +164,7 @@ async def test_the_auth_token_arrives_beside_the_params(open_socket: OpenSocket,
     assert who["params"] == {"user_id": "ann", "vsn": dialect.vsn}
 
 
+@only_websocket
 @only_2_0_0
 @pytest.mark.parametrize(("token", "status"), REFUSALS.items())
 async def test_a_connection_is_refused_for_its_auth_token(open_socket: OpenSocket, token: str, status: int):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+import reactivex
 
 from rxphoenix import ChannelState, JoinCrashed, JoinRefused, JoinTimeout, SocketState
 from tests.conformance.target import Target, a_name, a_topic
@@ -231,6 +232,19 @@ async def test_a_push_waits_for_a_slow_join(open_socket: OpenSocket):
     """Timers and states: a push made before the channel is joined is held and sent when the join succeeds."""
     channel = open_socket().channel(a_topic(), {"slow_join": 100})
     assert await channel.push("echo", {"early": True}) == {"early": True}
+
+
+async def test_a_socket_carries_many_channels(open_socket: OpenSocket):
+    """Messages: everything of a message is known by its topic; a hundred channels fit on one connection."""
+    socket = open_socket()
+    channels = [socket.channel(a_topic(), {"number": number}) for number in range(100)]
+    joins = [Seen(channel.joined) for channel in channels]
+    for number, each in enumerate(joins):
+        (joined,) = await each.first(1)
+        assert joined.reply == {"topic": channels[number].topic, "params": {"number": number}}
+    answers = Seen(reactivex.merge(*(channel.push("echo", {"topic": channel.topic}) for channel in channels)))
+    answered = {answer["topic"] for answer in await answers.first(100)}
+    assert answered == {channel.topic for channel in channels}
 
 
 @only_2_0_0

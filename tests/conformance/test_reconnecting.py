@@ -14,7 +14,7 @@ from rxphoenix import (
 from rxphoenix.server import PhoenixServer
 from tests.conformance.target import Target, a_name, a_topic
 from tests.conformance.watching import Seen
-from tests.conformance.wire import OpenSocket, only_2_0_0
+from tests.conformance.wire import OpenSocket, only_2_0_0, only_websocket
 
 DISCONNECTED = {1001, 1000}
 """What a server closes with that disconnects a socket id; 1000 before 1.8.8."""
@@ -43,6 +43,7 @@ async def lose(socket: Socket, event: str) -> tuple[int | None, list[SocketState
     return code, states.values[-3:]
 
 
+@only_websocket
 async def test_a_socket_that_was_kicked_reconnects_and_rejoins(open_socket: OpenSocket):
     """Close codes: the server disconnected this socket id. Reconnect after every close that was not asked for."""
     code, states = await lose(open_socket(), "kick")
@@ -50,6 +51,7 @@ async def test_a_socket_that_was_kicked_reconnects_and_rejoins(open_socket: Open
     assert states == ["closed", "connecting", "open"]
 
 
+@only_websocket
 async def test_a_socket_whose_transport_died_reconnects_and_rejoins(open_socket: OpenSocket):
     """Close codes: none (1006): the transport died."""
     code, states = await lose(open_socket(), "kill_transport")
@@ -175,6 +177,7 @@ async def test_a_client_may_drop_its_connection_and_take_another(open_socket: Op
 # -- limits of /short --------------------------------------------------------------------------------------------
 
 
+@only_websocket
 @only_2_0_0
 async def test_a_socket_that_says_nothing_is_closed_and_opens_again(open_socket: OpenSocket):
     """Connecting: a server closes a socket whose client sent nothing for a while; Close codes: 1002 idle too long."""
@@ -184,6 +187,7 @@ async def test_a_socket_that_says_nothing_is_closed_and_opens_again(open_socket:
     assert [code in IDLE for code in codes(errors)] == [True]
 
 
+@only_websocket
 @only_2_0_0
 async def test_a_frame_that_is_too_big_closes_the_socket(open_socket: OpenSocket):
     """Close codes: 1009 frame too big; ``/short`` takes 64 KiB."""
@@ -198,6 +202,7 @@ async def test_a_frame_that_is_too_big_closes_the_socket(open_socket: OpenSocket
     await joins.first(2)
 
 
+@only_websocket
 @only_2_0_0
 async def test_messages_may_be_compressed(open_socket: OpenSocket):
     """Connecting: permessage-deflate, where client and server both want it, as ``/short`` does."""
@@ -212,6 +217,7 @@ async def test_messages_may_be_compressed(open_socket: OpenSocket):
 # -- a server that goes away -------------------------------------------------------------------------------------
 
 
+@only_websocket
 @pytest.mark.embedded
 async def test_a_server_that_shuts_down_says_so_and_is_found_again(breakable: PhoenixServer, open_socket: OpenSocket):
     """Close codes: 1012 (or 1000, with no channel joined) the server shuts down."""
@@ -248,6 +254,7 @@ async def test_a_server_that_cannot_be_reached_is_tried_again(breakable: Phoenix
     assert await answer.first(1) == [{"late": True}]
 
 
+@only_websocket
 @pytest.mark.embedded
 @only_2_0_0
 async def test_a_server_that_is_busy_says_when_to_come_back(breakable: PhoenixServer, open_socket: OpenSocket):

@@ -45,6 +45,9 @@ only_1_0_0 = pytest.mark.parametrize("dialect", [V1], ids=["1.0.0"])
 only_2_0_0 = pytest.mark.parametrize("dialect", [V2], ids=["2.0.0"])
 """For what one dialect does not have, or where the dialect plainly does not matter."""
 
+only_websocket = pytest.mark.parametrize("transport", ["websocket"])
+"""For what is about WebSockets: HTTP statuses of the handshake, close codes, the size of a frame."""
+
 
 def reply(
     join_ref: str | None, ref: str | None, topic: str, response: Payload = NOTHING, status: str | bool | None = "ok"
