@@ -75,8 +75,9 @@ class Console:
         try:
             print(text, file=self._output, flush=True)
         except BrokenPipeError:
-            # Nobody reads any more, as in `rxphoenix demo | head`: end as by Ctrl-C. What Python still flushes at
-            # its exit must not fail again.
-            self._output = open(os.devnull, "w")  # noqa: SIM115
-            os.dup2(self._output.fileno(), sys.stdout.fileno())
+            # Nobody reads any more, as in `rxphoenix demo | head`: end as by Ctrl-C. What is said until then, and what
+            # Python flushes at its exit, must not fail again.
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self._output.fileno())
+            os.close(nowhere)
             signal.raise_signal(signal.SIGINT)

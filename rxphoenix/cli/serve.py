@@ -16,6 +16,7 @@ from contextlib import contextmanager
 import msgspec
 
 from rxphoenix.cli import ENDED, FAILED
+from rxphoenix.cli.console import Console
 from rxphoenix.server import Endpoint, PhoenixServer
 from rxphoenix.server.applications.conformance import conformance_application
 from rxphoenix.server.applications.demo import demo_application
@@ -68,7 +69,7 @@ async def serve(name: str, host: str, port: int) -> int:
         The exit status.
     """
     logging.basicConfig(format="%(asctime)s %(name)s: %(message)s")
-    application = APPLICATIONS[name]
+    application, console = APPLICATIONS[name], Console()
     server = PhoenixServer(application.make(), host, port)
     with _signals() as ended:
         try:
@@ -77,11 +78,11 @@ async def serve(name: str, host: str, port: int) -> int:
             print(f"rxphoenix: {_why_not(error, host, port)}", file=sys.stderr)
             return FAILED
         try:
-            _tell(name, application, server.url)
+            console.text(_words(name, application, server.url))
             await ended.wait()
         finally:
             await server.stop()
-    print("\nrxphoenix: stopped", flush=True)
+    console.text("\nrxphoenix: stopped")
     return ENDED
 
 
@@ -109,11 +110,10 @@ def _why_not(error: OSError, host: str, port: int) -> str:
     return f"cannot listen on {host}, port {port}: {error.strerror or error}"
 
 
-def _tell(name: str, application: Application, url: str) -> None:
+def _words(name: str, application: Application, url: str) -> str:
     width = max(len(path) for path in application.places)
     places = "\n".join(f"  {url}{path:<{width}}  {topics}" for path, topics in application.places.items())
-    print(
-        f"""\
+    return f"""\
 The {name} application is served here until Ctrl-C:
 
 {places}
@@ -123,6 +123,4 @@ Try it in another terminal. Start `python -m asyncio`, and paste:
   from rxphoenix import Socket
   socket = Socket("{url}/socket")
   {application.trial}
-""",
-        flush=True,
-    )
+"""
