@@ -5,7 +5,18 @@ import pytest
 from rxphoenix import ChannelCrashed, ChannelState, PushInterrupted, TakenOver
 from tests.conformance.target import Target, a_topic
 from tests.conformance.watching import Seen
-from tests.conformance.wire import OpenSocket, OpenWire, closed, is_crash, only_2_0_0, reply, unmatched, welcome
+from tests.conformance.wire import (
+    Dialect,
+    OpenSocket,
+    OpenWire,
+    Recorder,
+    closed,
+    is_crash,
+    only_2_0_0,
+    reply,
+    unmatched,
+    welcome,
+)
 
 # -- crashes: the client joins again -----------------------------------------------------------------------------
 
@@ -105,6 +116,30 @@ async def test_what_waits_behind_a_crash_is_interrupted(open_socket: OpenSocket)
     assert isinstance(await waiting[1].end(), PushInterrupted)
     assert isinstance(await late.end(), PushInterrupted)
     await joins.first(2)
+
+
+async def test_all_that_is_sent_carries_the_ref_of_the_join_in_force(open_socket: OpenSocket, dialect: Dialect):
+    """Messages: ``ref`` is unique per socket; every message of a channel carries the ``join_ref`` of its join."""
+    recorder = Recorder(dialect)
+    socket = open_socket(serializer=recorder)
+    topic = a_topic()
+    channel = socket.channel(topic)
+    joins = Seen(channel.joined)
+    await channel.push("echo")
+    with pytest.raises(PushInterrupted):
+        await channel.push("crash")
+    await joins.first(2)
+    await channel.push("echo")
+    await socket.ping()
+    await channel.leave()
+    mine = [sent for sent in recorder.sent if sent.topic == topic]
+    assert [sent.event for sent in mine] == ["phx_join", "echo", "crash", "phx_join", "echo", "phx_leave"]
+    first, second = mine[0].ref, mine[3].ref
+    assert [sent.join_ref for sent in mine] == [first] * 3 + [second] * 3
+    refs = [sent.ref for sent in recorder.sent]
+    assert None not in refs
+    assert len(set(refs)) == len(refs)
+    assert [sent.join_ref for sent in recorder.sent if sent.topic == "phoenix"] == [None]
 
 
 # -- ends that are meant: the client does not join again ---------------------------------------------------------

@@ -8,8 +8,10 @@ from tests.conformance.target import Target, a_name, a_topic
 from tests.conformance.watching import Seen
 from tests.conformance.wire import (
     UNMATCHED,
+    Dialect,
     OpenSocket,
     OpenWire,
+    Recorder,
     is_crash,
     only_2_0_0,
     pushed,
@@ -214,10 +216,11 @@ async def test_joins_are_answered_one_after_the_other(open_wire: OpenWire):
 
 
 @only_2_0_0
-async def test_a_join_that_takes_too_long_is_left_and_tried_again(open_socket: OpenSocket):
+async def test_a_join_that_takes_too_long_is_left_and_tried_again(open_socket: OpenSocket, dialect: Dialect):
     """Timers and states: on a join timeout ``phx_leave`` is sent first, so that a late join does not linger."""
     delays = iter([200])
-    socket = open_socket()
+    recorder = Recorder(dialect)
+    socket = open_socket(serializer=recorder)
     channel = socket.channel(a_topic(), lambda: {"slow_join": next(delays, None)}, join_timeout=0.05)
     errors, frames, joins = Seen(socket.errors), Seen(socket.messages), Seen(channel.joined)
     (joined,) = await joins.first(1)
@@ -225,6 +228,8 @@ async def test_a_join_that_takes_too_long_is_left_and_tried_again(open_socket: O
     assert {type(fault.error) for fault in errors.values} == {JoinTimeout}
     late = await frames.one(lambda message: message.event == "phx_close")
     assert late.join_ref == frames.values[0].join_ref
+    first, second = recorder.sent[:2]
+    assert (first.event, second.event, second.join_ref) == ("phx_join", "phx_leave", first.ref)
     assert await channel.push("echo", {"still": "here"}) == {"still": "here"}
 
 

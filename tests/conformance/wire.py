@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import aiohttp
 import pytest
 
-from rxphoenix import JSONSerializer, JSONSerializerV1, Message, Payload, Serializer, Socket
+from rxphoenix import Frame, JSONSerializer, JSONSerializerV1, Message, Payload, Serializer, Socket
 from tests.conformance.watching import PATIENCE, Seen
 
 NOTHING: dict[str, Any] = {}
@@ -36,6 +36,45 @@ class Dialect(NamedTuple):
             return message
         ref = None if message.event in ("phx_close", "phx_error") else message.ref
         return Message(None, ref, message.topic, message.event, message.payload)
+
+
+class Sent(NamedTuple):
+    """What a message that the client sent says about itself."""
+
+    join_ref: str | None
+    ref: str | None
+    topic: str
+    event: str
+
+
+class Recorder:
+    """A serializer that keeps what the client sends, for cases about the client's side of the wire.
+
+    Arguments:
+        dialect: what it speaks.
+    """
+
+    def __init__(self, dialect: Dialect) -> None:
+        self.sent: list[Sent] = []
+        self._serializer = dialect.serializer()
+
+    @property
+    def vsn(self) -> str:
+        """The version that it speaks."""
+        return self._serializer.vsn
+
+    def encode_payload(self, payload: Payload) -> Any:
+        """Encode a payload ahead of its message."""
+        return self._serializer.encode_payload(payload)
+
+    def encode(self, join_ref: str | None, ref: str | None, topic: str, event: str, payload: Any) -> Frame:
+        """Write one message, and keep what it is."""
+        self.sent.append(Sent(join_ref, ref, topic, event))
+        return self._serializer.encode(join_ref, ref, topic, event, payload)
+
+    def decode(self, frame: Frame) -> Message:
+        """Read one message."""
+        return self._serializer.decode(frame)
 
 
 V1 = Dialect("1.0.0")
