@@ -99,8 +99,8 @@ class _Tour:
         self._console.code('readings = socket.channel("sensor:kitchen").on("reading").pipe(ops.map(celsius))')
         readings = self._kitchen.on("reading").pipe(ops.map(_celsius))
         self._console.code("readings.pipe(ops.buffer_with_time(1, scheduler=socket.scheduler), ops.map(average))")
-        seconds = readings.pipe(ops.buffer_with_time(1, scheduler=self._socket.scheduler))
-        seconds.subscribe(self._show_average, on_completed=lambda: self._show_end("average"))
+        averages = readings.pipe(ops.buffer_with_time(1, scheduler=self._socket.scheduler), ops.map(_average))
+        averages.subscribe(self._show_average, on_completed=lambda: self._show_end("average"))
         self._console.code("readings.pipe(ops.map(is_warm), ops.distinct_until_changed())")
         warm = readings.pipe(ops.map(_is_warm), ops.distinct_until_changed())
         warm.subscribe(self._show_alarm, on_completed=lambda: self._show_end("alarm"))
@@ -212,11 +212,8 @@ class _Tour:
     def _show_joined(self, joined: Joined) -> None:
         self._console.event("room:lobby", f"joined {'again' if joined.rejoin else 'for the first time'}")
 
-    def _show_average(self, readings: list[float]) -> None:
-        words = (
-            f"{fmean(readings):.1f} degrees, readings: {len(readings)}" if readings else "no readings in this second"
-        )
-        self._console.event("average", words)
+    def _show_average(self, average: str) -> None:
+        self._console.event("average", average)
 
     def _show_alarm(self, is_warm: bool) -> None:
         self._console.event(
@@ -229,6 +226,10 @@ class _Tour:
 
 def _celsius(reading: Payload) -> float:
     return reading["celsius"]
+
+
+def _average(readings: list[float]) -> str:
+    return f"{fmean(readings):.1f} degrees, readings: {len(readings)}" if readings else "no readings in this second"
 
 
 def _is_warm(celsius: float) -> bool:
