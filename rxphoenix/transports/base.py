@@ -56,7 +56,7 @@ class Closing:
     """How the client asks a transport to end a connection, whether it is open yet or not.
 
     The transport listens; once asked it flushes what was sent, closes, and completes its observable. Disposing the
-    subscription instead drops the connection without a word.
+    subscription instead abandons the connection: what waits to be written is not, and nothing more is emitted.
     """
 
     __slots__ = ("_listener", "requested")

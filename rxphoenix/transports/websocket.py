@@ -10,10 +10,13 @@ from __future__ import annotations
 
 import asyncio
 import email.utils
+import math
+import os
 import ssl as ssl_module
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from contextvars import ContextVar
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import cast
 
@@ -29,6 +32,7 @@ from rxphoenix.transports.base import CloseRequest, ConnectRequest, Opened, Tran
 
 __all__ = ["WebSocket"]
 
+_CLOSING_SECONDS = 1.0
 _refuse_redirects: ContextVar[bool] = ContextVar("_refuse_redirects", default=False)
 
 
@@ -87,7 +91,11 @@ class WebSocket:
         """The session of one attempt: the user's, or one whose addresses are resolved anew; cookies stay."""
         given = request.session
         if given is not None:
-            session = cast("aiohttp.ClientSession", given)
+            if not isinstance(given, aiohttp.ClientSession):
+                raise ConnectionRefused(f"the session must be an aiohttp.ClientSession, not {type(given).__name__}")
+            if given.closed:
+                raise ConnectionRefused("the session that was given to the socket is closed")
+            session = given
             tracing = _tracing()
             session.trace_configs.append(tracing)
             try:
@@ -110,9 +118,9 @@ class WebSocket:
         self, session: aiohttp.ClientSession, request: ConnectRequest
     ) -> aiohttp.ClientWebSocketResponse[bool]:
         """Do the handshake; raises ``ConnectionRefused`` without any address in its words."""
-        protocols = auth_subprotocols(request.auth_token) if request.auth_token is not None else ()
-        _refuse_redirects.set(True)
+        refusing = _refuse_redirects.set(True)
         try:
+            protocols = auth_subprotocols(request.auth_token) if request.auth_token is not None else ()
             return await session.ws_connect(
                 request.address.url("websocket"),
                 protocols=protocols,
@@ -120,18 +128,20 @@ class WebSocket:
                 autoclose=True,
                 autoping=True,
                 compress=15 if self._compress else 0,
-                max_msg_size=self._max_message_size,
+                max_msg_size=self._max_message_size + 1,  # aiohttp wants a message that is not compressed to be smaller
                 decode_text=False,
                 ssl=self._ssl,
                 proxy=self._proxy,
-                timeout=aiohttp.ClientWSTimeout(ws_close=1.0),  # pyright: ignore[reportCallIssue]
+                timeout=aiohttp.ClientWSTimeout(ws_close=_CLOSING_SECONDS),  # pyright: ignore[reportCallIssue]
             )
         except ConnectionFault:
             raise
         except aiohttp.WSServerHandshakeError as error:
             raise _refusal(error.status, error.message, error.headers) from None
-        except (aiohttp.ClientError, OSError, ValueError) as error:
+        except Exception as error:  # whatever it is, its words may hold an address
             raise ConnectionRefused(_words(error)) from None
+        finally:
+            _refuse_redirects.reset(refusing)  # what observers do in this context is their own business
 
 
 class _Connection:
@@ -144,15 +154,16 @@ class _Connection:
         self._request = request
         self._observer = observer
         self._outgoing: asyncio.Queue[Frame | CloseRequest] = asyncio.Queue()
-        self._task: asyncio.Task[None] | None = None
+        self._task: asyncio.Task[ConnectionFault] | None = None
         self._asked = False
         self._open = False
         self._over = False
         self._deadline: asyncio.TimerHandle | None = None
 
-    def owned_by(self, task: asyncio.Task[None]) -> None:
+    def owned_by(self, task: asyncio.Task[ConnectionFault]) -> None:
         """Say which task runs this; from now on the client may ask for the end."""
         self._task = task
+        task.add_done_callback(self._end)  # not in run(), which a task cancelled early never enters
         self._request.closing.listen(self._close)
 
     def _send(self, frame: Frame) -> None:
@@ -161,6 +172,8 @@ class _Connection:
 
     def _close(self, close: CloseRequest) -> None:
         assert self._task is not None
+        if self._task.done():
+            return
         self._asked = True
         if not self._open:
             self._task.cancel()
@@ -169,46 +182,49 @@ class _Connection:
         self._deadline = asyncio.get_running_loop().call_later(close.grace, self._task.cancel)
 
     def drop(self) -> None:
-        """Abandon it without a word."""
+        """Abandon it: what waits to be written is not, and nothing more is emitted."""
         self._asked = True
         if self._task is not None and not self._task.done() and not self._task.get_loop().is_closed():
             self._task.cancel()
 
-    async def run(self) -> None:
-        """Connect, carry frames, and say how it ended."""
-        fault: ConnectionFault | None = None
+    async def run(self) -> ConnectionFault:
+        """Connect and carry frames; returns why it ended."""
         try:
             async with self._transport.session(self._request) as session:
                 ws = await self._transport.open(session, self._request)
                 self._open = True
-                fault = await self._carry(ws)
+                return await self._carry(ws)
         except ConnectionFault as error:
-            fault = error
-        except asyncio.CancelledError:
-            # asked for by the client, or the loop is shutting down: either way this is the end
-            fault = None if self._asked else ConnectionLost("the event loop cancelled it")
-        finally:
-            self._over = True
-            if self._deadline is not None:
-                self._deadline.cancel()
-        if fault is None or self._asked:
+            return error
+
+    def _end(self, task: asyncio.Task[ConnectionFault]) -> None:
+        self._over = True
+        if self._deadline is not None:
+            self._deadline.cancel()
+        fault = ConnectionLost("the event loop cancelled it") if task.cancelled() else task.result()
+        if self._asked:
             self._observer.on_completed()
         else:
             self._observer.on_error(fault)
 
-    async def _carry(self, ws: aiohttp.ClientWebSocketResponse[bool]) -> ConnectionFault | None:
+    async def _carry(self, ws: aiohttp.ClientWebSocketResponse[bool]) -> ConnectionFault:
         writer = asyncio.get_running_loop().create_task(self._write(ws), name="rxphoenix websocket writer")
         try:
             self._observer.on_next(Opened(self._send))
-            return await self._read(ws)
+            fault = await self._read(ws)
+            if self._asked:
+                await writer  # it flushes, and closes as it was asked to
+            return fault
         finally:
             self._over = True
             writer.cancel()
             with suppress(asyncio.CancelledError):
                 await writer
-            await ws.close()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_CLOSING_SECONDS):  # a peer that reads nothing holds up the close frame
+                    await ws.close()
 
-    async def _read(self, ws: aiohttp.ClientWebSocketResponse[bool]) -> ConnectionFault | None:
+    async def _read(self, ws: aiohttp.ClientWebSocketResponse[bool]) -> ConnectionFault:
         on_next = self._observer.on_next
         receive = ws.receive
         text, binary = aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY
@@ -251,7 +267,7 @@ def _refusal(status: int, message: str, headers: object) -> ConnectionRefused:
         return ConnectionRefused(f"the answer to the upgrade is not a WebSocket handshake: {message}")
     retry_after = None
     if isinstance(headers, CIMultiDict) or hasattr(headers, "get"):
-        retry_after = _seconds(cast("CIMultiDict[str]", headers).get("Retry-After"))
+        retry_after = retry_after_seconds(cast("CIMultiDict[str]", headers).get("Retry-After"))
     return ConnectionRefused(_STATUS_WORDS.get(status, ""), status=status, retry_after=retry_after)
 
 
@@ -265,16 +281,19 @@ _STATUS_WORDS = {
 }
 
 
-def _seconds(retry_after: str | None) -> float | None:
-    """What a ``Retry-After`` header says, in seconds: a number, or a date."""
-    if retry_after is None:
+def retry_after_seconds(header: str | None) -> float | None:
+    """What a ``Retry-After`` header says, in seconds: a number, or a date; ``None`` for anything else."""
+    if header is None:
         return None
-    if retry_after.strip().isdigit():
-        return float(retry_after)
+    number = header.strip()
+    if number.isascii() and number.isdigit():
+        seconds = float(number)
+        return seconds if math.isfinite(seconds) else None
     try:
-        date = email.utils.parsedate_to_datetime(retry_after)
-        return max(0.0, (date - date.now(date.tzinfo)).total_seconds())
-    except (TypeError, ValueError):
+        date = email.utils.parsedate_to_datetime(header)
+        zone = date.tzinfo or UTC
+        return max(0.0, (date.replace(tzinfo=zone) - datetime.now(zone)).total_seconds())
+    except (TypeError, ValueError, OverflowError):
         return None
 
 
@@ -287,7 +306,8 @@ def _words(error: Exception) -> str:
     if isinstance(error, aiohttp.ClientHttpProxyError | aiohttp.ClientProxyConnectionError):
         return "the proxy refused or could not be reached"
     if isinstance(error, aiohttp.ClientConnectorError):
-        return f"could not connect ({error.os_error.strerror or type(error.os_error).__name__})"
+        number = error.os_error.errno  # the error's own words name the address
+        return f"could not connect ({type(error.os_error).__name__ if number is None else os.strerror(number)})"
     if isinstance(error, aiohttp.ServerDisconnectedError):
         return "the server hung up during the handshake"
     return f"connecting failed ({type(error).__name__})"
