@@ -124,11 +124,13 @@ class Context:
 
     def marshal(self, action: Callable[[], object]) -> None:
         """Run something on the socket's thread: now if this is it, else as soon as its loop gets to it."""
+        if self.loop_is_gone:
+            return
         if self._thread is None or self._thread == threading.get_ident():
             self.dispatcher.run(action)
             return
         loop = self._loop
-        if loop is None or loop.is_closed():
+        if loop is None:
             return
         try:
             loop.call_soon_threadsafe(self.dispatcher.run, action)
