@@ -115,7 +115,7 @@ MOMENTS = [
     "await server.stop()",
     "ConnectionRefused",
     "await server.start()",
-    "8. Close",
+    # not the last act: by the time the signal arrives the tour may be over, and Python on its way out
 ]
 
 
@@ -129,8 +129,7 @@ async def test_ctrl_c_ends_it_at_any_moment(start: Start):
 
     endings = await asyncio.gather(*(run_until(moment) for moment in MOMENTS))
     assert [(moment, errors) for moment, (_, _, errors) in zip(MOMENTS, endings, strict=True) if errors] == []
-    assert {status for _, status, _ in endings[:-1]} == {130}
-    assert endings[-1][1] in (0, 130)  # it may have been quicker than the signal
+    assert {status for _, status, _ in endings} == {130}
     assert max(seconds for seconds, _, _ in endings) < 8
 
 
