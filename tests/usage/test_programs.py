@@ -1,0 +1,86 @@
+"""The programs of this folder, each run against the embedded demo application; mypy and pyright read them too."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from rxphoenix.server import PhoenixServer
+from rxphoenix.server.applications.demo import demo_application
+from tests.usage import chat, credentials, delays, dialect, echoes, joining, watching
+
+HERE = Path(__file__).parent
+
+EXPECTED: dict[str, tuple[Callable[[str], Awaitable[list[str]]], list[str]]] = {
+    "chat": (chat.main, ["hello", "id 1", "ok {'body': 'hi'}", "no answer to slow, sent True"]),
+    "joining": (
+        joining.main,
+        ["closed", "joining", "joined", "room:tea", "rejoin False, attempt 1", "leaving", "closed", "wrong password"],
+    ),
+    "watching": (
+        watching.main,
+        [
+            "closed",
+            "connecting",
+            "open",
+            "pong",
+            "room:tea crashed: {'reason': 'channel_crash'}",
+            "joined again by anonymous",
+            "room:tea",
+            "closing",
+            "closed",
+        ],
+    ),
+    "delays": (
+        delays.main,
+        ["gave up: HTTP 404: no socket at this path", "in after 3 tries", "refused at attempt 1"],
+    ),
+    "dialect": (dialect.main, ["2.0.0: {'a': 1}, True, True", "1.0.0: {'a': 1}, True, True"]),
+    "echoes": (echoes.main, ["{'a': [1, 2]}"]),
+    "credentials": (
+        credentials.main,
+        [
+            "ann",
+            "bob",
+            "carl",
+            "eve",
+            "the params function raised LookupError: no user is logged in",
+            "'room:secret': join refused: {'reason': 'wrong password'}",
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+async def test_a_program_does_what_it_says(name: str) -> None:
+    main, expected = EXPECTED[name]
+    async with PhoenixServer(demo_application()) as server:
+        assert await main(server.url + "/socket") == expected
+
+
+def test_every_program_is_run() -> None:
+    programs = {path.stem for path in HERE.glob("*.py")} - {Path(__file__).stem, "__init__"}
+    assert programs == set(EXPECTED)
+
+
+def test_mypy_finds_nothing_to_say_and_would_say_it(tmp_path: Path) -> None:
+    root = HERE.parents[1]
+    command = [sys.executable, "-m", "mypy", "--cache-dir", str(tmp_path / "cache")]
+    wrong = tmp_path / "wrong.py"
+    wrong.write_text(
+        "from rxphoenix import Socket\n"
+        "async def main(socket: Socket) -> None:\n"
+        "    reply: int = await socket.channel('t').request('e')\n"
+        "    state: int = socket.state.value\n"
+        "    seconds: str = await socket.ping()\n"
+        "    Socket(b'ws://localhost')\n"
+        "    Socket('ws://localhost', timeout='10')\n"
+    )
+    programs = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    assert programs.stdout.startswith("Success"), programs.stdout
+    mistakes = subprocess.run([*command, str(wrong)], cwd=root, capture_output=True, text=True, check=False)
+    assert "Found 5 errors" in mistakes.stdout, mistakes.stdout
