@@ -16,7 +16,6 @@ import ssl as ssl_module
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from contextvars import ContextVar
-from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import cast
 
@@ -158,6 +157,7 @@ class _Connection:
         self._asked = False
         self._open = False
         self._over = False
+        self._late = False
         self._deadline: asyncio.TimerHandle | None = None
 
     def owned_by(self, task: asyncio.Task[ConnectionFault]) -> None:
@@ -179,7 +179,17 @@ class _Connection:
             self._task.cancel()
             return
         self._outgoing.put_nowait(close)
-        self._deadline = asyncio.get_running_loop().call_later(close.grace, self._task.cancel)
+        self._cancel_after(close.grace)
+
+    def _cancel_after(self, seconds: float) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self._deadline = asyncio.get_running_loop().call_later(seconds, self._cancel)
+
+    def _cancel(self) -> None:
+        assert self._task is not None
+        self._late = True
+        self._task.cancel()
 
     def drop(self) -> None:
         """Abandon it: what waits to be written is not, and nothing more is emitted."""
@@ -220,9 +230,10 @@ class _Connection:
             writer.cancel()
             with suppress(asyncio.CancelledError):
                 await writer
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_CLOSING_SECONDS):  # a peer that reads nothing holds up the close frame
-                    await ws.close()
+            # a peer that reads nothing holds up the close frame too
+            self._cancel_after(0 if self._late else _CLOSING_SECONDS)
+            with suppress(asyncio.CancelledError):
+                await ws.close()
 
     async def _read(self, ws: aiohttp.ClientWebSocketResponse[bool]) -> ConnectionFault:
         on_next = self._observer.on_next
@@ -236,7 +247,7 @@ class _Connection:
             elif kind is binary:
                 on_next(Frame(cast("bytes", message.data), binary=True))
             elif kind is aiohttp.WSMsgType.CLOSE:
-                return ConnectionLost(message.extra or "", code=cast("int", message.data))
+                return ConnectionLost(message.extra or "", code=cast("int", message.data) or None)  # 0: it has none
             elif kind is aiohttp.WSMsgType.ERROR:
                 return _broken(message.data)
             else:
@@ -267,7 +278,8 @@ def _refusal(status: int, message: str, headers: object) -> ConnectionRefused:
         return ConnectionRefused(f"the answer to the upgrade is not a WebSocket handshake: {message}")
     retry_after = None
     if isinstance(headers, CIMultiDict) or hasattr(headers, "get"):
-        retry_after = retry_after_seconds(cast("CIMultiDict[str]", headers).get("Retry-After"))
+        given = cast("CIMultiDict[str]", headers)
+        retry_after = retry_after_seconds(given.get("Retry-After"), given.get("Date"))
     return ConnectionRefused(_STATUS_WORDS.get(status, ""), status=status, retry_after=retry_after)
 
 
@@ -281,19 +293,29 @@ _STATUS_WORDS = {
 }
 
 
-def retry_after_seconds(header: str | None) -> float | None:
-    """What a ``Retry-After`` header says, in seconds: a number, or a date; ``None`` for anything else."""
+def retry_after_seconds(header: str | None, now: str | None) -> float | None:
+    """What a ``Retry-After`` header says, in seconds; ``None`` for what cannot be understood.
+
+    Arguments:
+        header: the header, a number of seconds or a date.
+        now: the ``Date`` of the answer: the server's clock is the one that its dates go by.
+    """
     if header is None:
         return None
     number = header.strip()
     if number.isascii() and number.isdigit():
         seconds = float(number)
         return seconds if math.isfinite(seconds) else None
+    later, sooner = _moment(header), _moment(now or "")
+    return None if later is None or sooner is None else max(0.0, later - sooner)
+
+
+def _moment(date: str) -> int | None:
+    """A date of HTTP as a number of seconds; without a time zone it is one of Greenwich."""
+    parsed = email.utils.parsedate_tz(date)
     try:
-        date = email.utils.parsedate_to_datetime(header)
-        zone = date.tzinfo or UTC
-        return max(0.0, (date.replace(tzinfo=zone) - datetime.now(zone)).total_seconds())
-    except (TypeError, ValueError, OverflowError):
+        return None if parsed is None else email.utils.mktime_tz((*parsed[:9], parsed[9] or 0))
+    except (ValueError, OverflowError):
         return None
 
 
