@@ -40,7 +40,7 @@ No error text holds a URL, a token or params.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 __all__ = [
     "ChannelClosed",
@@ -76,13 +76,31 @@ __all__ = [
     "WrongThread",
 ]
 
+_E = TypeVar("_E", bound="PhoenixError")
+
+
+def _rebuild(kind: type[_E], arguments: tuple[Any, ...]) -> _E:
+    error = kind.__new__(kind, *arguments)
+    error.args = arguments
+    return error
+
 
 class PhoenixError(Exception):
-    """The root of all errors of rxphoenix."""
+    """The root of all errors of rxphoenix; each can be copied and pickled, as other processes expect of errors."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # not by calling the class: its arguments are not those of Exception
+        return _rebuild, (type(self), self.args), self.__dict__
 
 
 class ConnectionFault(PhoenixError):
-    """Something about the link to the server."""
+    """Something about the link to the server.
+
+    ``attempt`` tells how many attempts have failed since the last success, this one included; 0 where it is not
+    about an attempt.
+    """
+
+    attempt: int = 0
 
 
 class ConnectionRefused(ConnectionFault):
@@ -175,9 +193,13 @@ class ProviderFailed(PhoenixError):
 class ChannelFault(PhoenixError):
     """Something that happened to one topic.
 
+    ``attempt`` tells which attempt to join failed, counted from the last accepted one; 0 where it is not about one.
+
     Arguments:
         topic: the topic.
     """
+
+    attempt: int = 0
 
     def __init__(self, topic: str, words: str) -> None:
         super().__init__(f"{topic!r}: {words}")
@@ -314,12 +336,14 @@ class PushInterrupted(PushFault):
 
     Arguments:
         sent: whether the push had been sent; if not, it surely did not happen.
+        cause: what ended the join or the link.
     """
 
-    def __init__(self, topic: str, event: str, *, sent: bool = True) -> None:
+    def __init__(self, topic: str, event: str, *, sent: bool = True, cause: Exception | None = None) -> None:
         words = "interrupted before its reply, outcome unknown" if sent else "the join ended before it was sent"
-        super().__init__(topic, event, words)
+        super().__init__(topic, event, words if cause is None else f"{words} ({cause})")
         self.sent = sent
+        self.__cause__ = cause
 
 
 class PushBufferFull(PushFault):

@@ -22,6 +22,7 @@ from rxphoenix import (
     JoinRefused,
     Payload,
     PushInterrupted,
+    PushRefused,
     PushTimeout,
     Socket,
     stepped,
@@ -119,6 +120,13 @@ class _Tour:
             self._console.code('    await lobby.request("new_msg", {"body": "greetings"})  # the reply with its status')
             reply = await self._lobby.request("new_msg", {"body": "greetings"})
             self._console.event("reply", f"{reply.status} {reply.response}")
+            await self._pause()
+
+            self._console.code('    await lobby.push("new_msg", {"body": ""})')
+            try:
+                await self._lobby.push("new_msg", {"body": ""})
+            except PushRefused as error:
+                self._console.error("refused", error)
             await self._pause()
 
             self._console.code('    await lobby.push("slow", {"ms": 700}, timeout=0.5)')

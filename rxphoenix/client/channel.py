@@ -296,6 +296,11 @@ class Channel(_Leased[Message]):
             self, event: str, payload: Payload = ..., *, timeout: float | None = ..., reply: Literal[False]
         ) -> Single[None]: ...
 
+        @overload
+        def push(
+            self, event: str, payload: Payload = ..., *, timeout: float | None = ..., reply: bool
+        ) -> Single[Any]: ...
+
     def push(
         self, event: str, payload: Payload = None, *, timeout: float | None = None, reply: bool = True
     ) -> Single[Any]:

@@ -27,7 +27,7 @@ from rxphoenix.errors import (
     PhoenixError,
 )
 from rxphoenix.protocol.address import Address, Endpoint, Params
-from rxphoenix.protocol.message import HEARTBEAT, LEAVE, PHOENIX, REPLY, Frame, Message
+from rxphoenix.protocol.message import CLOSE, HEARTBEAT, LEAVE, PHOENIX, REPLY, Frame, Message
 from rxphoenix.protocol.serializer import EncodedPayload, Serializer
 from rxphoenix.transports.base import CloseRequest, Closing, ConnectRequest, Opened, Transport, TransportEvent
 
@@ -112,6 +112,7 @@ class Connection:
         self._failures: dict[str, Callable[[PhoenixError], None]] = {}
         self._joins: dict[str, Carried] = {}
         self._leaves: dict[str, str] = {}
+        self._closes: dict[str, list[str]] = {}
         self._subscribed = False
         self._answered_join = (0, 0.0)
         self.is_open = False
@@ -253,25 +254,59 @@ class Connection:
         answered, instant = self._answered_join
         return instant if answered < int(ref) and instant > sent else sent
 
-    # -- leaves in flight ----------------------------------------------------------------------------------------
+    # -- joins that the server is to end -------------------------------------------------------------------------
 
-    def leave(self, join_ref: str, topic: str) -> str:
-        """Send ``phx_leave`` for a join; returns its ref. Until it is answered, stray messages are expected."""
+    def leave(self, join_ref: str, topic: str, acknowledged: Callable[[], object] | None = None) -> None:
+        """Send ``phx_leave`` for a join, and call ``acknowledged`` when it is answered or the connection ends.
+
+        It is answered by its reply, or by the ``phx_close`` of the join alone if another join follows at once.
+        """
         ref = self._context.next_ref()
-        self._leaves[topic] = ref
-        self.expect_reply(ref, lambda _reply: self.forget_leave(topic))
+
+        def over(reply: Message | None) -> None:
+            self._leaves.pop(join_ref, None)
+            if reply is not None and reply.join_ref is not None:
+                self._close_came(topic, join_ref)
+            if acknowledged is not None:
+                acknowledged()
+
+        self._leaves[join_ref] = ref
+        self.expect_close(join_ref, topic)
+        self.expect_reply(ref, over, None if acknowledged is None else lambda _error: over(None))
         self.send(join_ref, ref, topic, LEAVE, self._options.serializer.encode_payload({}))
-        return ref
+
+    def forget_leave(self, join_ref: str) -> None:
+        """Wait for the acknowledgement of a leave no longer."""
+        ref = self._leaves.pop(join_ref, None)
+        if ref is not None:
+            self.forget_reply(ref)
+
+    def expect_close(self, join_ref: str, topic: str) -> None:
+        """Note that the server will send ``phx_close`` for a join that is none of ours any more.
+
+        Serializer 1.0.0 does not say which join a ``phx_close`` is for, so this is how we know.
+        """
+        self._closes.setdefault(topic, []).append(join_ref)
 
     def is_leaving(self, topic: str) -> bool:
-        """Whether a leave of the topic was sent and is not answered yet."""
-        return topic in self._leaves
+        """Whether the server is still to end a join of the topic; stray messages are expected until then."""
+        return topic in self._closes
 
-    def forget_leave(self, topic: str) -> None:
-        """The leave of a topic is answered, or a new join follows it, which a server may answer alone."""
-        ref = self._leaves.pop(topic, None)
-        if ref is not None:
-            self._replies.pop(ref, None)
+    def _close_came(self, topic: str, join_ref: str | None) -> bool:
+        """Whether a ``phx_close`` is for a join that was none of ours any more."""
+        expected = self._closes.get(topic)
+        if expected is None or (join_ref is not None and join_ref not in expected):
+            return False
+        ended = expected[0] if join_ref is None else join_ref
+        expected.remove(ended)
+        if not expected:
+            del self._closes[topic]
+        ref = self._leaves.pop(ended, None)
+        handler = None if ref is None else self._replies.pop(ref, None)
+        if ref is not None and handler is not None:
+            self._failures.pop(ref, None)
+            handler(Message(None, ref, topic, CLOSE))
+        return True
 
     # -- the heartbeat's view ------------------------------------------------------------------------------------
 
@@ -309,7 +344,7 @@ class Connection:
             if handler is not None:
                 self._failures.pop(message.ref, None)
                 handler(message)
-        else:
+        elif message.event != CLOSE or not self._close_came(message.topic, message.join_ref):
             owner.received(message)
 
     # -- ending --------------------------------------------------------------------------------------------------

@@ -261,7 +261,6 @@ class Join:
         self.join_ref = ref
         self._sent = self._context.clock.monotonic()
         self._timer.start(self.options.timeout, self._timed_out)
-        connection.forget_leave(self.topic.name)
         connection.expect_reply(ref, self._replied)
         connection.carry(ref, self)
         connection.send(ref, ref, self.topic.name, JOIN, payload)
@@ -320,6 +319,8 @@ class Join:
         self._let_go(error)
         self.topic.happened(ChannelEvent.FAULT)
         self._faults += 1
+        if isinstance(error, (JoinTimeout, JoinCrashed)):
+            error.attempt = self._tries
         self._context.report(error, topic=self.topic.name)
         delay = self._ask(self.topic.options.rejoin_after, error, REJOIN_DELAY)
         if delay is None:
@@ -428,6 +429,12 @@ class Join:
     def _say_goodbye(self) -> None:
         if self.connection is not None and self.join_ref is not None and self.connection.is_open:
             self.connection.leave(self.join_ref, self.topic.name)
+
+    def taken_over(self) -> None:
+        """Another join of the topic replaces this one; the server ends it by itself."""
+        if self.connection is not None and self.join_ref is not None:
+            self.connection.expect_close(self.join_ref, self.topic.name)
+        self.end(TakenOver(self.topic.name))
 
     def abandon(self) -> None:
         """Forget everything; the loop was closed under us."""

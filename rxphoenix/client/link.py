@@ -281,6 +281,8 @@ class Link:
             self._attempts, self._failures = connection.counts_before  # frames before it prove nothing
         self._failures += 1
         self._attempts += 1
+        if isinstance(error, ConnectionFault):
+            error.attempt = self._attempts
         self._complain(error)
         self._context.report(error)
         delay = self._delay(error)

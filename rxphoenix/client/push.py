@@ -178,9 +178,8 @@ class PendingPush:
 
     def interrupted(self, error: PhoenixError | None) -> None:
         """The join or its connection has ended."""
-        interruption = PushInterrupted(self._options.topic, self._options.event, sent=self._ref is not None)
-        interruption.__cause__ = error
-        self._emit_failure(interruption)
+        options, sent = self._options, self._ref is not None
+        self._emit_failure(PushInterrupted(options.topic, options.event, sent=sent, cause=error))
 
     def refused(self, error: PhoenixError) -> None:
         """It was held, and now the join is not coming."""

@@ -19,10 +19,10 @@ from rxphoenix.client.join import Join, JoinOptions
 from rxphoenix.client.link import Link
 from rxphoenix.client.subjects import StateStream
 from rxphoenix.client.timer import Timer
-from rxphoenix.errors import MalformedFrame, PhoenixError, SocketClosed, TakenOver
+from rxphoenix.errors import MalformedFrame, PhoenixError, SocketClosed
 from rxphoenix.protocol.backoff import REJOIN_DELAY, Delay, spread
 from rxphoenix.protocol.lifecycle import CHANNEL, ChannelEvent, ChannelState
-from rxphoenix.protocol.message import CLOSE, Message, is_reserved
+from rxphoenix.protocol.message import Message, is_reserved
 from rxphoenix.protocol.serializer import Serializer
 
 __all__ = ["Topic", "TopicOptions", "Topics"]
@@ -77,11 +77,13 @@ class Topic:
             if not take_over:
                 return False
             logger.warning("topic %r is joined anew with other params; its older subscribers end", self.name)
-            join.end(TakenOver(self.name))
+            join.taken_over()
             join = None
         if join is not None:
             attach(join)
         else:
+            if self._pause.is_running:
+                logger.info("topic %r: waiting before the next join, because the last one was refused", self.name)
             join = self.join = Join(self, options)
             self.topics.remember(self)
             attach(join)
@@ -126,16 +128,9 @@ class Topic:
         if self._leaving is not leaving:
             return
         self._leaving = None
-        if self.join is None:
+        if self.state.value is ChannelState.LEAVING:
             self.happened(ChannelEvent.END)
         self.forget_if_idle()
-
-    def received(self, message: Message) -> None:
-        """A message of this topic has come."""
-        if self.join is not None:
-            self.join.received(message)
-        if self._leaving is not None and message.event == CLOSE and message.join_ref == self._leaving.join_ref:
-            self._leaving.done()
 
     def forget_if_idle(self) -> None:
         """Leave the table if nothing lives here any more."""
@@ -171,15 +166,14 @@ class Leaving:
         self._waiters: list[Callable[[], object]] = []
         self._timer = Timer(topic.context)
         self._connection = connection
-        self._ref: str | None = None
-        self.join_ref = join_ref
+        self._join_ref = join_ref
+        self._is_over = False
         topic.link.acquire()
         if connection is None or join_ref is None:
             self._timer.start_soon(self.done)
         else:
             self._timer.start(timeout, self.done)
-            self._ref = connection.leave(join_ref, topic.name)
-            connection.expect_reply(self._ref, lambda _reply: self.done(), lambda _error: self.done())
+            connection.leave(join_ref, topic.name, self.done)
 
     def wait(self, on_left: Callable[[], object]) -> None:
         """Call ``on_left`` when it is over."""
@@ -187,9 +181,12 @@ class Leaving:
 
     def done(self) -> None:
         """It is over, one way or another."""
+        if self._is_over:
+            return
+        self._is_over = True
         self._timer.stop()
-        if self._connection is not None and self._ref is not None:
-            self._connection.forget_reply(self._ref)
+        if self._connection is not None and self._join_ref is not None:
+            self._connection.forget_leave(self._join_ref)
         self._topic.left(self)
         waiters, self._waiters = self._waiters, []
         for waiter in waiters:
@@ -249,8 +246,8 @@ class Topics:
     def received(self, message: Message) -> None:
         """A message has come, other than an awaited reply."""
         topic = self._topics.get(message.topic)
-        if topic is not None and (topic.join is not None or message.event == CLOSE):
-            topic.received(message)
+        if topic is not None and topic.join is not None:
+            topic.join.received(message)
         elif message.join_ref is None and not is_reserved(message.event) and not self._is_leaving(message.topic):
             problem = f"a message for topic {message.topic!r}, which is not joined here"
             self.context.report(MalformedFrame(problem), topic=message.topic, event=message.event)

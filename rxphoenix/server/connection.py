@@ -214,6 +214,8 @@ class Connection:
             case CallHandleIn(number, event, payload, ref):
                 channel.port = _Port(self, number, channel.topic, ref)
                 reply = await channel.handle_in(event, payload)
+                if reply is not None and not isinstance(reply, Reply):  # pyright: ignore[reportUnnecessaryIsInstance]
+                    raise TypeError(f'handle_in must return Reply("ok", response) or None, not {reply!r}')
             case CallHandleInfo(number, message):
                 channel.port = _Port(self, number, channel.topic)
                 await channel.handle_info(message)

@@ -41,6 +41,7 @@ SHOWN = [
     "4. Pushes",
     "reply {'body': 'hi'}",
     "reply ok {'id': ",
+    "refused PushRefused: push 'new_msg' to 'room:lobby': replied 'error'",
     "no reply PushTimeout: ",
     "5. A refused join",
     "refused JoinRefused: 'room:secret': join refused: {'reason': 'wrong password'}",

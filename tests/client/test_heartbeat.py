@@ -127,7 +127,7 @@ class _Pulse:
         self.beats: list[float] = []
         self.deaths: list[tuple[float, float]] = []
         self.answered: Any = None
-        self.context._clock = _Clock(self)  # pyright: ignore[reportPrivateUsage]
+        self.context._clock = _Clock(self)
         self.heartbeat = Heartbeat(self.context, self, 30, 20, lambda _seconds: None)
 
     def beat(self, answered: Any) -> None:

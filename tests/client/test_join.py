@@ -635,3 +635,104 @@ def test_the_observers_of_a_state_survive_the_joins_of_the_topic(world: World) -
         world.at(instant, lambda: world.after(1, world.record(socket.channel("room:a")).dispose))
     world.run(6)
     assert [value for _, value in states.timeline] == ["closed", *["joining", "joined", "closed"] * 2]
+
+
+def test_closing_while_a_leave_is_unacknowledged_and_a_new_join_has_begun(world: World) -> None:
+    world.ignores("phx_leave")
+    socket = world.socket()
+    channel = socket.channel("room:a")
+    world.record(channel)
+    world.run(1)
+    left, again = world.record(channel.leave()), world.record(channel)
+    closed = world.record(socket.wait_closed())
+    socket.close()
+    world.run(2)
+    assert left.timeline[-1] == (1, "|")
+    assert again.timeline == [(1, "|")]
+    assert closed.timeline == [(1, None), (1, "|")]
+    assert socket.state.value == "closed"
+
+
+def test_a_join_that_is_refused_while_the_leave_before_it_is_unacknowledged(world: World) -> None:
+    socket = world.socket()
+    channel = socket.channel("room:a")
+    socket.connect()
+    world.record(channel)
+    world.run(1)
+    world.ignores("phx_leave")
+    world.answers("phx_join", "error", {"reason": "no"})
+    left, again = world.record(channel.leave()), world.record(channel)
+    world.at(1.2, lambda: world.link.receive("1", "1", "room:a", "phx_close", {}))
+    world.run(2)
+    assert again.timeline == [(1.1, JoinRefused)]
+    assert left.timeline == [(1.2, None), (1.2, "|")]
+    assert socket.state.value == "open"
+
+
+class _OldWorld(World):
+    """A server that speaks serializer 1.0.0: no ``join_ref``, and ends without refs."""
+
+    def receive_old(self, ref: str | None, topic: str, event: str, payload: Any) -> None:
+        import json
+
+        frame = {"topic": topic, "event": event, "payload": payload, "ref": ref}
+        self.link.receive_raw(json.dumps(frame).encode())
+
+    def old_socket(self) -> Any:
+        from rxphoenix import JSONSerializerV1
+        from rxphoenix.transports.base import Opened
+
+        self.outcomes = [lambda attempt: self.after(0.1, lambda: attempt.observer.on_next(Opened(lambda _: None)))]
+        return self.socket(serializer=JSONSerializerV1())
+
+
+@pytest.mark.parametrize("with_reply", [True, False])
+def test_on_1_0_0_a_close_without_refs_that_was_expected_is_not_for_the_join_in_force(with_reply: bool) -> None:
+    world = _OldWorld()
+    ok = {"status": "ok", "response": {}}
+    socket = world.old_socket()
+    socket.connect()
+    channel = socket.channel("room:a")
+    world.record(channel)
+    world.run(1)
+    world.receive_old("1", "room:a", "phx_reply", ok)
+    left, again = world.record(channel.leave()), world.record(channel)  # refs 2 and 3
+    if with_reply:
+        world.receive_old("2", "room:a", "phx_reply", ok)
+        assert left.timeline == [(1, None), (1, "|")]
+    world.receive_old("3", "room:a", "phx_reply", ok)
+    world.receive_old(None, "room:a", "phx_close", {})
+    assert left.timeline == [(1, None), (1, "|")]
+    assert again.events == []
+    assert channel.state.value == "joined"
+    world.receive_old(None, "room:a", "phx_close", {})
+    assert again.timeline == [(1, "|")]
+
+
+def test_on_1_0_0_a_takeover_does_not_end_the_newer_stream(world: World) -> None:
+    world = _OldWorld()
+    ok = {"status": "ok", "response": {}}
+    socket = world.old_socket()
+    older = world.record(socket.channel("room:a", {"v": 1}))
+    world.run(1)
+    world.receive_old("1", "room:a", "phx_reply", ok)
+    newer = world.record(socket.channel("room:a", {"v": 2}))
+    world.receive_old("2", "room:a", "phx_reply", ok)
+    world.receive_old(None, "room:a", "phx_close", {})
+    assert older.timeline == [(1, TakenOver)]
+    assert newer.events == []
+    world.receive_old(None, "room:a", "news", 1)
+    assert [message.payload for message in newer.values] == [1]
+
+
+def test_nothing_is_left_of_leaves_on_a_connection_that_lives_long(world: World) -> None:
+    socket = world.socket()
+    socket.connect()
+    world.run(1)
+    for instant in range(1, 20):
+        world.at(instant, lambda: world.after(0.5, world.record(socket.channel("room:a")).dispose))
+        world.at(instant + 0.1, lambda: world.record(socket.channel(f"room:{world.now}")).dispose())
+    world.run(30)
+    connection: Any = socket._link.connection
+    assert (connection._leaves, connection._closes, connection._replies) == ({}, {}, {})
+    assert (connection._joins, connection._failures) == ({}, {})

@@ -511,3 +511,21 @@ def test_a_lost_connection_is_a_connection_lost_even_if_a_transport_just_ends(wo
     (fault,) = errors.values
     assert type(fault.error) is ConnectionLost
     assert len(world.attempts) == 2
+
+
+def test_errors_tell_which_attempt_failed_and_an_interruption_says_why(world: World) -> None:
+    world.outcomes = [world.fails(ConnectionRefused("no"), after=0) for _ in range(3)]
+    socket = world.socket()
+    errors = world.record(socket.errors)
+    channel = socket.channel("room:a")
+    world.record(channel)
+    world.run(2)
+    assert [fault.error.attempt for fault in errors.values] == [1, 2, 3]
+    world.ignores("ask")
+    push = world.record(channel.push("ask", {}))
+    world.link.lose(1011, "overload")
+    assert str(push.error) == (
+        "push 'ask' to 'room:a': interrupted before its reply, outcome unknown "
+        "(connection closed by the server with code 1011: overload)"
+    )
+    assert errors.values[-1].error.attempt == 1

@@ -12,7 +12,6 @@ from tests.conformance.wire import (
     Recorder,
     closed,
     is_crash,
-    only_2_0_0,
     reply,
     unmatched,
     welcome,
@@ -235,7 +234,6 @@ async def test_a_refused_second_join_closes_the_first_too(open_wire: OpenWire):
     await wire.expect(unmatched("6", topic))
 
 
-@only_2_0_0
 async def test_a_subscription_with_other_params_takes_the_topic_over(open_socket: OpenSocket):
     """Timers and states: joining a topic that another holds: the older one closes; its late end is not the newer's."""
     socket = open_socket()

@@ -61,7 +61,6 @@ async def test_leave_and_join_back_to_back_have_three_legal_orders(open_wire: Op
     await wire.expect_nothing_more(topic, "10")
 
 
-@only_2_0_0
 async def test_a_channel_can_be_joined_again_while_it_is_being_left(open_socket: OpenSocket):
     """Server answers to know: leave and join back to back; the late end of the old join does not touch the new one."""
     socket = open_socket()

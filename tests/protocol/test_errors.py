@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import re
 from collections.abc import Callable
 from typing import Any
@@ -159,3 +161,10 @@ def test_every_error_is_public_under_its_own_name():
 @pytest.mark.parametrize("make", [lambda: NotConnected("send()"), lambda: WrongThread("subscribe")])
 def test_the_remedy_is_part_of_the_words(make: Callable[[], PhoenixError]):
     assert re.search(r"await socket\.opened\(\)|call_soon_threadsafe", str(make()))
+
+
+@pytest.mark.parametrize("error", [example[0] for example in EXAMPLES], ids=lambda error: type(error).__name__)
+def test_an_error_can_be_copied_and_pickled_with_all_that_it_knows(error: PhoenixError) -> None:
+    for twin in (pickle.loads(pickle.dumps(error)), copy.copy(error), copy.deepcopy(error)):
+        assert type(twin) is type(error)
+        assert (str(twin), twin.args, vars(twin)) == (str(error), error.args, vars(error))

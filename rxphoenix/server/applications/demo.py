@@ -107,6 +107,8 @@ class ChatRoom(ServerChannel[DemoSocket]):
     async def handle_in(self, event: Any, payload: Payload) -> Reply | None:
         """Chat."""
         match event:
+            case "new_msg" if not payload.get("body"):
+                return Reply("error", {"reason": "an empty message"})
             case "new_msg":
                 return Reply("ok", {"id": self._say(self.socket.user, payload["body"])})
             case "shout":
