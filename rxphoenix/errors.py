@@ -340,8 +340,9 @@ class PushInterrupted(PushFault):
     """
 
     def __init__(self, topic: str, event: str, *, sent: bool = True, cause: Exception | None = None) -> None:
-        words = "interrupted before its reply, outcome unknown" if sent else "the join ended before it was sent"
-        super().__init__(topic, event, words if cause is None else f"{words} ({cause})")
+        by = "" if cause is None else f" by {type(cause).__name__}"
+        words = f"interrupted{by}, outcome unknown" if sent else f"interrupted{by} before it was sent"
+        super().__init__(topic, event, words)
         self.sent = sent
         self.__cause__ = cause
 

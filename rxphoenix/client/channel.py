@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 from reactivex import abc
 
+from rxphoenix.client.checks import check_event, check_seconds
 from rxphoenix.client.context import Context
 from rxphoenix.client.join import Join, Joined, JoinOptions
 from rxphoenix.client.push import (
@@ -28,7 +29,7 @@ from rxphoenix.client.push import (
 from rxphoenix.client.single import Single, succeed
 from rxphoenix.client.subjects import Stream, Subscriber
 from rxphoenix.client.topic import Topics
-from rxphoenix.errors import ChannelClosed, SocketClosed, UnencodablePayload
+from rxphoenix.errors import ChannelClosed, SocketClosed
 from rxphoenix.protocol.lifecycle import ChannelState
 from rxphoenix.protocol.message import Message, Payload, Reply, is_reserved
 
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 else:
     from typing import overload
 
-__all__ = ["Channel", "ChannelOptions", "ChannelStateView", "Hold", "Hook", "check_name", "check_seconds"]
+__all__ = ["Channel", "ChannelOptions", "ChannelStateView", "Hold", "Hook"]
 
 _T = TypeVar("_T")
 
@@ -82,7 +83,7 @@ class ChannelStateView(Stream[ChannelState]):
 
     def _attach(self, subscriber: Subscriber[ChannelState]) -> None:
         if self._topics.link.closed:
-            subscriber.next(ChannelState.CLOSED)
+            self._context.dispatcher.emit(subscriber.next, ChannelState.CLOSED)
             self._context.deliver_soon(subscriber.complete)
         else:
             self._topics.get(self._name).state.attach(subscriber)
@@ -373,7 +374,7 @@ class Channel(_Leased[Message]):
         serializer = self._topics.options.serializer
         encoded = serializer.encode_payload({} if payload is None else payload)
         if isinstance(payload, (bytes, bytearray, memoryview)):
-            serializer.encode("", "", options.topic, event, encoded)  # the names must fit a binary frame
+            serializer.encode("", "", options.topic, event, serializer.encode_payload(b""))  # do the names fit?
         return PushOptions(options.topic, event, encoded, seconds, options.join, options.auto_join)
 
     def _push(
@@ -396,76 +397,41 @@ class Hold(abc.DisposableBase):
     def __init__(self, context: Context, joined: Stream[Joined], topic: str) -> None:
         self._context = context
         self._topic = topic
-        self._joined: Joined | None = None
-        self._error: Exception | None = None
-        self._waiter: asyncio.Future[None] | None = None
-        self._subscription = joined.subscribe(self._on_joined, self._on_error, self._on_completed)
+        self._outcome: Joined | Exception | None = None
+        self._waiters: list[asyncio.Future[None]] = []
+        self._subscription = joined.subscribe(self._settle, self._fail, lambda: self._settle(ChannelClosed(topic)))
 
-    def _on_joined(self, joined: Joined) -> None:
-        self._joined = joined
-        self._wake()
+    def _settle(self, outcome: Joined | Exception) -> None:
+        self._outcome = outcome
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)
 
-    def _on_error(self, error: Exception) -> None:
-        self._error = error
-        if not self._wake():
+    def _fail(self, error: Exception) -> None:
+        if not self._waiters:
             self._context.nobody_listened(error, self._topic, None)
-
-    def _on_completed(self) -> None:
-        self._error = ChannelClosed(self._topic)
-        self._wake()
-
-    def _wake(self) -> bool:
-        waiter = self._waiter
-        if waiter is None or waiter.done():
-            return False
-        waiter.set_result(None)
-        return True
+        self._settle(error)
 
     def dispose(self) -> None:
         """Give the lease back; the last one leaves the topic."""
         self._subscription.dispose()
+        if self._outcome is None:
+            self._context.marshal(lambda: self._settle(ChannelClosed(self._topic)))
 
     async def __aenter__(self) -> Payload:
-        if self._joined is None and self._error is None:
-            self._waiter = asyncio.get_running_loop().create_future()
+        if self._outcome is None:
+            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiters.append(waiter)
             try:
-                await self._waiter
+                await waiter
             except BaseException:
                 self.dispose()
                 raise
-            finally:
-                self._waiter = None
-        if self._joined is None:
-            assert self._error is not None
-            raise self._error
-        return self._joined.reply
+        if isinstance(self._outcome, Joined):
+            return self._outcome.reply
+        assert self._outcome is not None
+        raise self._outcome
 
     async def __aexit__(self, *exception: object) -> None:
         self.dispose()
-
-
-def check_seconds(name: str, seconds: float, *, zero: bool = False) -> float:
-    """Return a number of seconds; raises ``ValueError`` or ``TypeError`` for anything else."""
-    if not isinstance(seconds, (int, float)) or isinstance(seconds, bool):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise TypeError(f"{name} must be a number of seconds, not {seconds!r}")
-    if not (0 <= seconds < float("inf")) or (seconds == 0 and not zero):
-        raise ValueError(f"{name} must be a {'' if zero else 'positive '}number of seconds, not {seconds!r}")
-    return seconds
-
-
-def check_name(what: str, name: str) -> str:
-    """Return a topic or event name; raises ``TypeError`` or ``ValueError`` for what cannot be one."""
-    if not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise TypeError(f"the {what} must be a string, not {name!r}")
-    if not name:
-        raise ValueError(f"the {what} must not be empty")
-    try:
-        name.encode()
-    except UnicodeEncodeError as error:
-        raise UnencodablePayload(f"the {what} {name!r} is not valid Unicode: {error}") from None
-    return name
-
-
-def check_event(event: str) -> str:
-    """Return an event name; raises ``TypeError`` or ``ValueError`` for what cannot be one."""
-    return check_name("event", event)

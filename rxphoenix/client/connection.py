@@ -33,6 +33,9 @@ from rxphoenix.transports.base import CloseRequest, Closing, ConnectRequest, Ope
 
 __all__ = ["Carried", "Connection", "ConnectionOptions", "Owner"]
 
+_MARGIN = 0.5
+"""Seconds that a transport may be late with ending."""
+
 ReplyHandler: TypeAlias = Callable[[Message], None]
 
 
@@ -116,7 +119,6 @@ class Connection:
         self._subscribed = False
         self._answered_join = (0, 0.0)
         self.is_open = False
-        self.has_heard = False
         self.counts_before: tuple[int, int] = (0, 0)
         self.is_finished = False
 
@@ -128,6 +130,8 @@ class Connection:
         Arguments:
             reason: why the last attempt failed, for the functions that want to know.
         """
+        if self._owner is None:
+            return
         options = self._options
         self._timer.start(options.connect_timeout, self._took_too_long)
 
@@ -335,7 +339,6 @@ class Connection:
                 error.__cause__ = cause
             self._context.report(error)
             return
-        self.has_heard = True
         owner.heard(message)
         if self._owner is None:  # an observer of the messages closed or replaced us
             return
@@ -344,6 +347,8 @@ class Connection:
             if handler is not None:
                 self._failures.pop(message.ref, None)
                 handler(message)
+            else:
+                owner.received(message)
         elif message.event != CLOSE or not self._close_came(message.topic, message.join_ref):
             owner.received(message)
 
@@ -352,9 +357,16 @@ class Connection:
     def close(self, request: CloseRequest) -> None:
         """End it as asked: nothing of it is heard any more but that it has finished."""
         self._silence()
-        self._closing.request(request)
         if not self._subscribed:
             self._finish()
+            return
+        # a transport should be done by then; one that is not must not keep us
+        self._timer.start(request.grace + _MARGIN, self._let_go)
+        self._closing.request(request)
+
+    def _let_go(self) -> None:
+        self._subscription.dispose()
+        self._finish()
 
     def _end(self, error: PhoenixError) -> None:
         """It failed or died, as we see it: close what is left of it, and say so."""
@@ -393,6 +405,7 @@ class Connection:
     def _finish(self) -> None:
         finishing, self._finishing = self._finishing, None
         self._send = None
+        self._timer.stop()
         self.is_finished = True
         if finishing is not None:
             finishing.finished(self)

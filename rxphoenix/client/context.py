@@ -104,7 +104,7 @@ class Context:
     def warm_up(self) -> None:
         """Bind to the scheduler and thread of the caller; raises ``NoEventLoop`` where there is none."""
         if self._thread is None:
-            self._loop = _running_loop() if self._given is None else _loop_if_running()
+            self._loop = _running_loop() if self._given is None else _loop_of(self._given)
             self._scheduler = self._given or AsyncIOScheduler(_running_loop())
             self._clock = Clock(self._scheduler, self._loop)
             self._thread = threading.get_ident()
@@ -199,6 +199,11 @@ def _of(topic: str | None, event: str | None) -> str:
     if topic is None:
         return "on the socket"
     return f"on topic {topic!r}" if event is None else f"on topic {topic!r}, event {event!r}"
+
+
+def _loop_of(scheduler: abc.SchedulerBase) -> asyncio.AbstractEventLoop | None:
+    loop = getattr(scheduler, "_loop", None)  # where an AsyncIOScheduler keeps it
+    return loop if isinstance(loop, asyncio.AbstractEventLoop) else _loop_if_running()
 
 
 def _loop_if_running() -> asyncio.AbstractEventLoop | None:

@@ -16,17 +16,18 @@ Source: the "Reserved topic and events" and "Timers and states" parts of the pro
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 from reactivex import abc
 
+from rxphoenix.client.audience import JOINED, Audience
 from rxphoenix.client.connection import Connection
-from rxphoenix.client.context import logger
+from rxphoenix.client.patience import seconds_to_wait
 from rxphoenix.client.provider import Provider
-from rxphoenix.client.subjects import Subscriber, deliver
+from rxphoenix.client.pushes import Pushes
+from rxphoenix.client.reply import is_unmatched, read_reply
+from rxphoenix.client.subjects import Subscriber
 from rxphoenix.client.timer import TOLERANCE, Timer
 from rxphoenix.errors import (
     ChannelCrashed,
@@ -37,21 +38,19 @@ from rxphoenix.errors import (
     JoinTimeout,
     MalformedFrame,
     PhoenixError,
+    ProviderFailed,
     RejoinGivenUp,
     TakenOver,
 )
 from rxphoenix.protocol.backoff import REJOIN_DELAY, Delay, spread
 from rxphoenix.protocol.lifecycle import ChannelEvent, ChannelState
-from rxphoenix.protocol.message import CLOSE, ERROR, JOIN, Message, Payload, Reply, is_reserved
+from rxphoenix.protocol.message import CLOSE, ERROR, JOIN, REPLY, Message, Payload, is_reserved
 from rxphoenix.protocol.serializer import EncodedPayload
 
 if TYPE_CHECKING:
     from rxphoenix.client.topic import Topic
 
-__all__ = ["Join", "JoinOptions", "Joined", "Passenger", "read_reply"]
-
-HELD_PUSHES = 1000
-"""How many pushes one join holds at most until it is joined."""
+__all__ = ["Join", "JoinOptions", "Joined", "SentJoin"]
 
 
 class Joined(msgspec.Struct, frozen=True):
@@ -88,29 +87,11 @@ class JoinOptions(msgspec.Struct, frozen=True):
         return self.explicit and self.params.given is not other.params.given and self.params.given != other.params.given
 
 
-class Passenger(Protocol):
-    """A push that rides on a join."""
+class SentJoin(NamedTuple):
+    """A join that was sent: the server has its channel, or will."""
 
-    def sendable(self, connection: Connection, join_ref: str) -> None:
-        """The channel is joined: go."""
-        ...
-
-    def interrupted(self, error: PhoenixError | None) -> None:
-        """The join or its connection has ended."""
-        ...
-
-    def refused(self, error: PhoenixError) -> None:
-        """It was held, and now the join is not coming."""
-        ...
-
-
-def read_reply(message: Message) -> Reply:
-    """The reply in a message; raises ``MalformedFrame`` if it has not the shape of one."""
-    payload = message.payload
-    if not isinstance(payload, dict) or "status" not in payload:
-        raise MalformedFrame("a reply without a status")
-    fields = cast("dict[str, Any]", payload)
-    return Reply(fields["status"], fields.get("response"))
+    connection: Connection
+    join_ref: str
 
 
 class Join:
@@ -119,10 +100,12 @@ class Join:
     Arguments:
         topic: the record of the topic.
         options: what it is made with.
+        predecessor: the join of the same topic that it takes over, which the server ends when this one comes.
     """
 
-    def __init__(self, topic: Topic, options: JoinOptions) -> None:
+    def __init__(self, topic: Topic, options: JoinOptions, predecessor: SentJoin | None = None) -> None:
         self.topic = topic
+        self.predecessor = predecessor
         self.options = options
         self.connection: Connection | None = None
         self.join_ref: str | None = None
@@ -136,14 +119,12 @@ class Join:
         self._tries = 0
         self._generation = 0
         self._sent = 0.0
-        self._refusal_wait = False
+        self._waits = False
         self._joined_before = False
         self._leases = 0
         self._ended = False
-        self._observers: dict[str | None, tuple[Subscriber[Any], ...]] = {}
-        self._joined_observers: tuple[Subscriber[Joined], ...] = ()
-        self._held: deque[Passenger] = deque()
-        self._sent_pushes: dict[Passenger, None] = {}
+        self._audience = Audience(topic.context)
+        self.pushes = Pushes()
 
     @property
     def is_joined(self) -> bool:
@@ -154,33 +135,14 @@ class Join:
 
     def observe(self, event: str | None, subscriber: Subscriber[Any]) -> None:
         """Attach an observer of the payloads of one event, or with ``None`` of all messages."""
-        self._observers[event] = (*self._observers.get(event, ()), subscriber)
-        self._hold(subscriber, lambda: self._unobserve(event, subscriber))
-
-    def _unobserve(self, event: str | None, subscriber: Subscriber[Any]) -> None:
-        rest = tuple(other for other in self._observers.get(event, ()) if other is not subscriber)
-        if rest:
-            self._observers[event] = rest
-        else:
-            self._observers.pop(event, None)
+        self.acquire()
+        self._audience.add(event, subscriber, self.release)
 
     def observe_joined(self, subscriber: Subscriber[Joined]) -> None:
         """Attach an observer of accepted joins; the one in force comes first."""
-        self._joined_observers = (*self._joined_observers, subscriber)
-        self._hold(subscriber, lambda: self._unobserve_joined(subscriber))
+        self.observe(JOINED, subscriber)
         if self.joined is not None:
             self._context.dispatcher.emit(subscriber.next, self.joined)
-
-    def _unobserve_joined(self, subscriber: Subscriber[Joined]) -> None:
-        self._joined_observers = tuple(other for other in self._joined_observers if other is not subscriber)
-
-    def _hold(self, subscriber: Subscriber[Any], detach: Callable[[], None]) -> None:
-        def dispose() -> None:
-            detach()
-            self.release()
-
-        self.acquire()
-        subscriber.on_dispose = dispose
 
     def acquire(self) -> None:
         """Take a lease."""
@@ -204,47 +166,53 @@ class Join:
 
     # -- joining -------------------------------------------------------------------------------------------------
 
-    def begin(self, *, paused: bool) -> None:
-        """Join when there is a connection, unless an earlier refusal has to be waited out."""
-        self.topic.link.acquire()
-        if paused:
-            self._refusal_wait = True
-            self.topic.happened(ChannelEvent.WAIT)
-        else:
-            self._start()
+    def begin(self, wait: float) -> None:
+        """Join when there is a connection.
 
-    def pause_over(self) -> None:
-        """The pause after an earlier refusal is over."""
-        self._refusal_wait = False
-        self._rejoin()
+        Arguments:
+            wait: seconds of an earlier refusal that have to be waited out first.
+        """
+        if wait > 0:
+            self._waits = True
+            self.topic.happened(ChannelEvent.WAIT)
+            self.topic.link.acquire()
+            self._timer.start(wait, self._rejoin)
+        else:
+            self.topic.happened(ChannelEvent.JOIN)
+            self.topic.link.acquire()
+            connection = self.topic.link.connection
+            if connection is not None and connection.is_open:
+                self._send(connection)
 
     def connected(self, connection: Connection) -> None:
         """A connection is open: join on it."""
-        if self._refusal_wait:
+        if self._waits:
             return
         self._timer.stop()
         if self.topic.state.value is ChannelState.ERRORED:
             self.topic.happened(ChannelEvent.JOIN)
         self._send(connection)
 
-    def _start(self) -> None:
-        self.topic.happened(ChannelEvent.JOIN)
-        connection = self.topic.link.connection
-        if connection is not None and connection.is_open:
-            self._send(connection)
-
     def _rejoin(self) -> None:
-        self._refusal_wait = False
+        self._waits = False
         connection = self.topic.link.connection
         if connection is not None and connection.is_open:
-            self._start()
+            self.connected(connection)
 
     def _send(self, connection: Connection) -> None:
         self._generation += 1
         self._tries += 1
-        generation = self._generation
         self._sent = self._context.clock.monotonic()
         self._timer.start(self.options.timeout, self._timed_out)
+        if callable(self.options.params.given):
+            # as an event of its own: a function of the user's may call anything
+            self._context.dispatcher.post(self._evaluate, connection, self._generation)
+        else:
+            self._evaluate(connection, self._generation)
+
+    def _evaluate(self, connection: Connection, generation: int) -> None:
+        if self._generation != generation:
+            return
 
         def write(payload: EncodedPayload) -> None:
             if self._generation == generation:
@@ -253,7 +221,11 @@ class Join:
         def failed(error: PhoenixError) -> None:
             self._context.soon(lambda: self._generation == generation and self._fault(error))
 
-        self._evaluation = self.options.params.evaluate(self._context, self.last_error, write, failed)
+        evaluation = self.options.params.evaluate(self._context, self.last_error, write, failed)
+        if self._generation == generation:
+            self._evaluation = evaluation
+        else:
+            evaluation.dispose()
 
     def _write(self, connection: Connection, payload: EncodedPayload) -> None:
         ref = self._context.next_ref()
@@ -263,7 +235,15 @@ class Join:
         self._timer.start(self.options.timeout, self._timed_out)
         connection.expect_reply(ref, self._replied)
         connection.carry(ref, self)
-        connection.send(ref, ref, self.topic.name, JOIN, payload)
+        if self.predecessor is not None and self.predecessor.connection is connection:
+            connection.expect_close(self.predecessor.join_ref, self.topic.name)
+        self.predecessor = None
+        try:
+            connection.send(ref, ref, self.topic.name, JOIN, payload)
+        except Exception as raised:  # a serializer of a user's own may raise anything
+            error = ProviderFailed("serializer")
+            error.__cause__ = raised
+            self._context.soon(lambda: self.join_ref == ref and self._fault(error))
 
     def deadline(self) -> float:
         """The monotonic instant at which this join times out."""
@@ -301,16 +281,11 @@ class Join:
         self.joined = Joined(response, self._joined_before, self._tries)
         self._joined_before = True
         self._faults = self._tries = 0
+        self.last_error = None
         self.topic.accepted()
         self.topic.happened(ChannelEvent.ACCEPTED)
-        self._context.dispatcher.emit(self._announce, self.joined)
-        held, self._held = self._held, deque()
-        for push in held:
-            self._sent_pushes[push] = None
-            push.sendable(self.connection, self.join_ref)
-
-    def _announce(self, joined: Joined) -> None:
-        deliver(self._joined_observers, joined)
+        self._context.dispatcher.emit(self._audience.announce, self.joined)
+        self.pushes.joined(self.connection, self.join_ref)
 
     # -- what goes wrong -----------------------------------------------------------------------------------------
 
@@ -322,44 +297,46 @@ class Join:
         if isinstance(error, (JoinTimeout, JoinCrashed)):
             error.attempt = self._tries
         self._context.report(error, topic=self.topic.name)
-        delay = self._ask(self.topic.options.rejoin_after, error, REJOIN_DELAY)
-        if delay is None:
-            final = RejoinGivenUp(self.topic.name, self._faults)
-            final.__cause__ = error
-            self.topic.pause(error)
-            self.end(final)
-        else:
-            self._timer.start(spread(delay, self.topic.options.random), self._rejoin)
+        self._wait(self.topic.options.rejoin_after, error)
 
     def _refused(self, response: Payload) -> None:
         self._faults += 1
         error = JoinRefused(self.topic.name, response, rejoin=self._joined_before, attempt=self._tries)
         retry = self.options.retry_refused
-        delay = None if retry is None else self._ask(retry, error, retry)
-        if delay is None:
+        if retry is None:
             self.topic.pause(error)
             self.end(error)
             return
         self._let_go(error)
         self.topic.happened(ChannelEvent.FAULT)
-        self._context.report(error, topic=self.topic.name)
-        self._refusal_wait = True
-        self._timer.start(spread(delay, self.topic.options.random), self._rejoin)
+        self._waits = True
+        self._wait(retry, error)
 
-    def _ask(self, delay: Delay, error: PhoenixError, otherwise: Delay) -> float | None:
-        try:
-            return delay(self._faults, error)
-        except Exception as raised:
-            logger.error("the delay function for %r raised; the usual delay is used", self.topic.name, exc_info=raised)
-            self._context.report(raised, topic=self.topic.name)
-            return REJOIN_DELAY(self._faults, error)
+    def _wait(self, delay: Delay, error: PhoenixError) -> None:
+        """Join again when the user's function says so, or end."""
+        generation = self._generation
+        seconds = seconds_to_wait(self._context, delay, self._faults, error, REJOIN_DELAY, self.topic.name)
+        if self._ended or self._generation != generation:  # the function itself ended or moved us
+            return
+        if seconds is not None:
+            if self._waits:
+                self._context.report(error, topic=self.topic.name)
+            self._timer.start(spread(seconds, self.topic.options.random), self._rejoin)
+            return
+        self.topic.pause(error)
+        if isinstance(error, JoinRefused):
+            self.end(error)
+        else:
+            final = RejoinGivenUp(self.topic.name, self._faults)
+            final.__cause__ = error
+            self.end(final)
 
     def interrupted(self, error: PhoenixError) -> None:
         """The connection was lost, or an attempt to connect failed: wait for the next one."""
         self._let_go(error)
         if self.topic.state.value is not ChannelState.ERRORED:
             self.topic.happened(ChannelEvent.FAULT)
-        if not self._refusal_wait:
+        if not self._waits:
             self._timer.stop()
 
     def forgotten(self) -> None:
@@ -378,9 +355,7 @@ class Join:
         if self.connection is not None and self.join_ref is not None:
             self.connection.forget_reply(self.join_ref)
         self.connection = self.join_ref = self.joined = None
-        pushes, self._sent_pushes = self._sent_pushes, {}
-        for push in pushes:
-            push.interrupted(error)
+        self.pushes.interrupted(error)
 
     # -- ending --------------------------------------------------------------------------------------------------
 
@@ -393,24 +368,9 @@ class Join:
         self._timer.stop()
         self._release.stop()
         self.topic.happened(event)
-        held, self._held = self._held, deque()
         self._let_go(error)
-        for push in held:
-            if error is None or isinstance(error, TakenOver):
-                push.interrupted(error)
-            else:
-                push.refused(error)
-        emit = self._context.dispatcher.emit
-        observers = [subscriber for group in self._observers.values() for subscriber in group]
-        self._observers = {}
-        joined_observers, self._joined_observers = self._joined_observers, ()
-        for subscriber in (*joined_observers, *observers):
-            # nothing is left to be released
-            subscriber.on_dispose = None
-            if error is None:
-                emit(subscriber.complete)
-            else:
-                emit(subscriber.error, error)
+        self.pushes.unsendable(error)
+        self._audience.dismiss(error)
         self.topic.link.release(lingered=True)
         if event is ChannelEvent.END:
             self.topic.forget_if_idle()
@@ -420,47 +380,33 @@ class Join:
         if self._ended:
             return
         self._say_goodbye()
-        held, self._held = self._held, deque()
-        for push in held:
-            if error is not None:
-                push.refused(error)
+        if error is not None:
+            self.pushes.unsendable(error)
         self.end(None)
 
     def _say_goodbye(self) -> None:
-        if self.connection is not None and self.join_ref is not None and self.connection.is_open:
-            self.connection.leave(self.join_ref, self.topic.name)
+        sent = self.sent_join
+        if sent is not None and sent.connection.is_open:
+            sent.connection.leave(sent.join_ref, self.topic.name)
 
-    def taken_over(self) -> None:
-        """Another join of the topic replaces this one; the server ends it by itself."""
-        if self.connection is not None and self.join_ref is not None:
-            self.connection.expect_close(self.join_ref, self.topic.name)
+    def taken_over(self) -> SentJoin | None:
+        """Another join of the topic replaces this one; returns what the server will end when that one comes."""
+        sent = self.sent_join
         self.end(TakenOver(self.topic.name))
+        return sent
+
+    @property
+    def sent_join(self) -> SentJoin | None:
+        """The join that the server holds or works on: ours, or the one before until ours is written."""
+        if self.connection is not None and self.join_ref is not None:
+            return SentJoin(self.connection, self.join_ref)
+        return self.predecessor
 
     def abandon(self) -> None:
         """Forget everything; the loop was closed under us."""
         self._ended = True
         self._timer.stop()
         self._release.stop()
-
-    # -- pushes --------------------------------------------------------------------------------------------------
-
-    def take(self, push: Passenger) -> bool:
-        """Send a push, or hold it until joined; returns whether there was room."""
-        if self.connection is not None and self.join_ref is not None and self.is_joined:
-            self._sent_pushes[push] = None
-            push.sendable(self.connection, self.join_ref)
-        elif len(self._held) < HELD_PUSHES:
-            self._held.append(push)
-        else:
-            return False
-        return True
-
-    def drop(self, push: Passenger) -> None:
-        """Forget a push that is answered, timed out or disposed."""
-        if push in self._sent_pushes:
-            del self._sent_pushes[push]
-        elif push in self._held:
-            self._held.remove(push)
 
     # -- receiving -----------------------------------------------------------------------------------------------
 
@@ -469,32 +415,33 @@ class Join:
         join_ref = message.join_ref
         if join_ref is not None and join_ref != self.join_ref:
             return
-        event = message.event
-        if is_reserved(event):
+        if is_reserved(message.event):
             self._received_reserved(message)
         elif join_ref is not None or self.is_joined:
-            everything = self._observers.get(None)
-            if everything is not None:
-                deliver(everything, message)
-            observers = self._observers.get(event)
-            if observers is not None:
-                try:
-                    payload = message.payload
-                except MalformedFrame as error:
-                    self._context.report(error, topic=self.topic.name, event=event)
-                    return
-                deliver(observers, payload)
+            self._audience.tell(message)
 
     def _received_reserved(self, message: Message) -> None:
-        if message.join_ref is None and not self.is_joined:
+        if message.event == REPLY and message.ref is not None:
+            self._received_stray_reply(message)
+        elif message.join_ref is None and not self.is_joined:
             return
-        if message.event == CLOSE:
+        elif message.event == CLOSE:
             self.end(None)
         elif message.event == ERROR:
             self._fault(self._crash(message))
         else:
             problem = f"an event {message.event!r} that no server sends by itself"
             self._context.report(MalformedFrame(problem), topic=self.topic.name, event=message.event)
+
+    def _received_stray_reply(self, message: Message) -> None:
+        """A reply that nobody awaits is nothing, unless it says that the server does not know this join."""
+        ref, join_ref = message.ref, self.join_ref
+        newer = ref is not None and join_ref is not None and ref.isdecimal() and int(ref) > int(join_ref)
+        try:
+            if newer and is_unmatched(read_reply(message)):
+                self.forgotten()
+        except MalformedFrame as error:
+            self._context.report(error, topic=self.topic.name, event=REPLY)
 
     def _crash(self, message: Message) -> ChannelFault:
         try:

@@ -23,6 +23,7 @@ from reactivex import abc
 
 from rxphoenix.client.connection import Connection, ConnectionOptions
 from rxphoenix.client.context import Context, logger
+from rxphoenix.client.patience import seconds_to_wait
 from rxphoenix.client.subjects import HotStream, StateStream
 from rxphoenix.client.timer import Timer
 from rxphoenix.errors import (
@@ -114,6 +115,8 @@ class Link:
         self._random = random
         self._tenant: Tenant | None = None
         self._leases = 0
+        self._incarnation = 0
+        self._asking: object | None = None
         self._release = Timer(context)
         self._waiting = Timer(context)
         self._proving = Timer(context)
@@ -155,6 +158,12 @@ class Link:
         """How many leases are held."""
         return self._leases
 
+    def lease(self) -> Lease:
+        """Take a lease that can be disposed, also after a loop was closed under us: then it is none any more."""
+        self.acquire()
+        incarnation = self._incarnation
+        return Lease(self._context, lambda: self.release() if self._incarnation == incarnation else None)
+
     def acquire(self) -> None:
         """Take a lease; the first one connects, unless the socket is offline or waits out a delay."""
         self._context.warm_up()
@@ -187,11 +196,12 @@ class Link:
             return
         self._waiting.stop()
         if self.connection is not None:
-            self._end_connection(CloseRequest())
+            self._end_connection(CloseRequest(), ConnectionLost("nobody needs it any more"))
         self._cool_down_if_idle()
 
     def _cool_down_if_idle(self) -> None:
-        if (self._leases == 0 or self.closed) and self.connection is None and not self._ending:
+        needed = self._leases > 0 and not self.closed
+        if not needed and self._asking is None and self.connection is None and not self._ending:
             listeners, self._end_listeners = self._end_listeners, []
             for listener in listeners:
                 listener()
@@ -200,10 +210,9 @@ class Link:
 
     def when_ended(self, listener: Callable[[], None]) -> None:
         """Call ``listener`` when no connection is left, open or closing."""
+        self._end_listeners.append(listener)
         if self.connection is None and not self._ending:
-            self._context.deliver_soon(listener)
-        else:
-            self._end_listeners.append(listener)
+            self._context.deliver_soon(self._cool_down_if_idle)
 
     def watch_attempt(self, watcher: Callable[[PhoenixError | None], None]) -> Callable[[], None]:
         """Call ``watcher`` once: with ``None`` when the link is open, or with the error of the next failed attempt.
@@ -229,7 +238,8 @@ class Link:
     # -- connecting ----------------------------------------------------------------------------------------------
 
     def _connect_if_needed(self) -> None:
-        if self.closed or self._offline or self._leases == 0 or self.connection or self._waiting.is_running:
+        busy = self.connection is not None or self._waiting.is_running or self._asking is not None
+        if busy or self.closed or self._offline or self._leases == 0:
             return
         remaining = self._not_before - self._context.clock.monotonic()
         if remaining > 0:
@@ -243,7 +253,8 @@ class Link:
         self._become(SocketEvent.CONNECT)
         self.connection = Connection(self._context, self._options, self, self.latency.emit)
         self.connection.counts_before = (self._attempts, self._failures)
-        self.connection.start(self.last_error)
+        # as an event of its own: functions of the user's may call anything
+        self._context.dispatcher.post(self.connection.start, self.last_error)
 
     def _become(self, event: SocketEvent) -> None:
         self.state.set(SOCKET[self.state.value, event])
@@ -285,10 +296,20 @@ class Link:
             error.attempt = self._attempts
         self._complain(error)
         self._context.report(error)
-        delay = self._delay(error)
+        self._asking = asking = object()
         self._tell_watchers(error)
         self.tenant.interrupted(error)
         connection.fail_replies(error)
+        self._context.dispatcher.post(self._wait, error, asking)
+
+    def _wait(self, error: PhoenixError, asking: object) -> None:
+        """Decide when to try again; asked as an event of its own, because the user's function may call anything."""
+        if self._asking is not asking:
+            return
+        delay = self._delay(error)
+        if self._asking is not asking:  # the function itself reconnected, or closed
+            return
+        self._asking = None
         if delay is None:
             self._give_up(error)
         else:
@@ -308,14 +329,10 @@ class Link:
         self._proving.stop()
         self._attempts = self._failures = 0
         self._complaint = ("", 0)
+        self.last_error = None
 
     def _delay(self, error: PhoenixError) -> float | None:
-        try:
-            seconds = self._reconnect_after(self._attempts, error)
-        except Exception as raised:
-            logger.error("reconnect_after raised; the usual delay is used", exc_info=raised)
-            self._context.report(raised)
-            seconds = RECONNECT_DELAY(self._attempts, error)
+        seconds = seconds_to_wait(self._context, self._reconnect_after, self._attempts, error, RECONNECT_DELAY)
         if seconds is None:
             return None
         if isinstance(error, ConnectionLost) and error.code == _RESTARTING and self._attempts == 1 and self._random:
@@ -354,14 +371,12 @@ class Link:
             return
         self._offline = True
         self._waiting.stop()
-        connection = self.connection
+        self._asking = None
         error = Disconnected()
-        if connection is not None:
-            self._end_connection(CloseRequest(code, reason))
+        if self.connection is not None:
+            self._end_connection(CloseRequest(code, reason), error)
         self._tell_watchers(error)
         self.tenant.interrupted(error)
-        if connection is not None:
-            connection.fail_replies(error)
 
     def reconnect(self) -> None:
         """Drop the connection and try again now, without waiting for a delay."""
@@ -369,42 +384,39 @@ class Link:
         if self.closed or self._leases == 0:
             return
         self._waiting.stop()
+        self._asking = None
         self._not_before = 0.0
-        connection = self.connection
-        if connection is not None:
-            error: ConnectionFault = ConnectionLost("reconnect() was called")
-            self._proving.stop()
-            self._detach(connection, CloseRequest())
+        if self.connection is not None:
+            error = ConnectionLost("reconnect() was called")
+            self._detach(self.connection, CloseRequest(), error)
             self._become(SocketEvent.LOST)
             self.tenant.interrupted(error)
-            connection.fail_replies(error)
-        if self.connection is None:
-            self._connect_if_needed()
+        self._connect_if_needed()
 
     def close(self) -> None:
         """End for good."""
         self.closed = True
         self._release.stop()
         self._waiting.stop()
+        self._asking = None
         error = SocketClosed()
-        connection = self.connection
-        if connection is not None:
-            self._end_connection(CloseRequest())
-            connection.fail_replies(error)
+        if self.connection is not None:
+            self._end_connection(CloseRequest(), error)
         self._tell_watchers(error)
 
-    def _end_connection(self, request: CloseRequest) -> None:
+    def _end_connection(self, request: CloseRequest, error: PhoenixError) -> None:
         connection = self.connection
         assert connection is not None
-        self._proving.stop()
         self._become(SocketEvent.END)
         self._closing = connection
-        self._detach(connection, request)
+        self._detach(connection, request, error)
 
-    def _detach(self, connection: Connection, request: CloseRequest) -> None:
+    def _detach(self, connection: Connection, request: CloseRequest, error: PhoenixError) -> None:
+        self._proving.stop()
         self.connection = None
         self._ending.add(connection)
         connection.close(request)
+        connection.fail_replies(error)
 
     def abandon(self) -> None:
         """Forget everything of a loop that was closed under us."""
@@ -415,7 +427,10 @@ class Link:
         for timer in (self._release, self._waiting, self._proving):
             timer.stop()
         self._ending.clear()
+        self._watchers.clear()
+        self._asking = None
         self._leases = 0
+        self._incarnation += 1
         self._not_before = 0.0
         if self.state.value is not SocketState.CLOSED:
             self.state.set(SocketState.CLOSED)

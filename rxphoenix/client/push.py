@@ -13,13 +13,16 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
 
 from rxphoenix.client.connection import Connection
 from rxphoenix.client.context import Context
-from rxphoenix.client.join import HELD_PUSHES, Join, JoinOptions, read_reply
+from rxphoenix.client.join import Join, JoinOptions
+from rxphoenix.client.pushes import HELD_PUSHES
+from rxphoenix.client.reply import is_unmatched, read_reply
 from rxphoenix.client.single import Single, succeed
 from rxphoenix.client.subjects import Subscriber
 from rxphoenix.client.timer import Timer
@@ -159,7 +162,7 @@ class PendingPush:
     def _board(self, join: Join) -> None:
         self._join = join
         join.acquire()
-        if not join.take(self):
+        if not join.pushes.take(self):
             error = PushBufferFull(self._options.topic, self._options.event, HELD_PUSHES)
             self._topics.context.deliver_soon(lambda: self._fail(error))
 
@@ -172,9 +175,15 @@ class PendingPush:
         self._ref = ref = self._topics.context.next_ref()
         if self._await_reply:
             connection.expect_reply(ref, self._replied)
-        connection.send(join_ref, ref, options.topic, options.event, options.payload)
+        try:
+            connection.send(join_ref, ref, options.topic, options.event, options.payload)
+        except Exception as error:  # a serializer of a user's own may raise anything
+            self._settle()
+            self._topics.context.soon(partial(self._subscriber.error, error))
+            return
         if not self._await_reply:
-            self._topics.context.dispatcher.emit(self._succeed, None)
+            # a turn later, so that whoever awaits one push after the other lets the frames be written
+            self._topics.context.soon(lambda: self._succeed(None))
 
     def interrupted(self, error: PhoenixError | None) -> None:
         """The join or its connection has ended."""
@@ -206,7 +215,7 @@ class PendingPush:
             self._fail(error)
         else:
             self._succeed(value)
-        if join is not None and reply.status == "error" and reply.response == {"reason": "unmatched topic"}:
+        if join is not None and is_unmatched(reply):
             join.forgotten()
 
     def _expired(self) -> None:
@@ -239,5 +248,5 @@ class PendingPush:
         if self._connection is not None and self._ref is not None:
             self._connection.forget_reply(self._ref)
         if join is not None:
-            join.drop(self)
+            join.pushes.drop(self)
             join.release()

@@ -64,7 +64,8 @@ class Single(Stream[_T]):
 
         def on_error(error: Exception) -> None:
             if not future.done():
-                future.set_exception(error)
+                # a future cannot hold a StopIteration
+                future.set_exception(RuntimeError(repr(error)) if isinstance(error, StopIteration) else error)
 
         subscription = self.subscribe(on_next, on_error)
         try:

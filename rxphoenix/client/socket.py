@@ -8,11 +8,20 @@ from __future__ import annotations
 import random as random_module
 from collections.abc import Callable, Mapping
 from copy import deepcopy
-from typing import Any, cast
+from typing import Any
 
 from reactivex import abc
 
-from rxphoenix.client.channel import Channel, ChannelOptions, Hook, check_name, check_seconds
+from rxphoenix.client.channel import Channel, ChannelOptions, Hook
+from rxphoenix.client.checks import (
+    check_delay,
+    check_headers,
+    check_name,
+    check_optional_seconds,
+    check_params,
+    check_seconds,
+    check_token,
+)
 from rxphoenix.client.connection import ConnectionOptions
 from rxphoenix.client.context import Context
 from rxphoenix.client.join import JoinOptions
@@ -20,9 +29,10 @@ from rxphoenix.client.link import Lease, Link
 from rxphoenix.client.provider import Provided, Provider
 from rxphoenix.client.single import Single, succeed
 from rxphoenix.client.subjects import FaultStream, HotStream, StateStream, Subscriber
+from rxphoenix.client.timer import Timer
 from rxphoenix.client.topic import TopicOptions, Topics
-from rxphoenix.errors import Disconnected, NotConnected, PhoenixError, SocketClosed
-from rxphoenix.protocol.address import Params, flatten_params, parse_endpoint
+from rxphoenix.errors import Disconnected, HeartbeatTimeout, NotConnected, PhoenixError, SocketClosed
+from rxphoenix.protocol.address import Params, parse_endpoint
 from rxphoenix.protocol.backoff import RECONNECT_DELAY, REJOIN_DELAY, Delay
 from rxphoenix.protocol.lifecycle import SocketState
 from rxphoenix.protocol.message import PHOENIX, Message, Payload
@@ -97,24 +107,24 @@ class Socket:
     ) -> None:
         self._endpoint = parse_endpoint(endpoint)
         self._timeout = check_seconds("timeout", timeout)
-        self._retry_refused = _check_delay("retry_refused", retry_refused)
+        self._retry_refused = check_delay("retry_refused", retry_refused)
         self._serializer = serializer or JSONSerializer()
         context = self._context = Context(scheduler)
         options = ConnectionOptions(
             endpoint=self._endpoint,
-            params=Provider[Params]("params", {} if params is None else _snapshot(params), _check_params),
-            auth_token=Provider[str | None]("auth_token", auth_token, _check_token),
-            headers=Provider[Mapping[str, str]]("headers", {} if headers is None else headers, _check_headers),
+            params=Provider[Params]("params", {} if params is None else _snapshot(params), check_params),
+            auth_token=Provider[str | None]("auth_token", auth_token, check_token),
+            headers=Provider[Mapping[str, str]]("headers", {} if headers is None else headers, check_headers),
             transport=transport or _default_transport(),
             serializer=self._serializer,
             session=session,
             connect_timeout=check_seconds("connect_timeout", connect_timeout),
-            heartbeat_interval=_check_optional("heartbeat_interval", heartbeat_interval),
-            heartbeat_timeout=_check_optional("heartbeat_timeout", heartbeat_timeout),
+            heartbeat_interval=check_optional_seconds("heartbeat_interval", heartbeat_interval),
+            heartbeat_timeout=check_optional_seconds("heartbeat_timeout", heartbeat_timeout),
             memory={},
         )
         source = random or (None if context.is_virtual else random_module.Random())
-        reconnect, rejoin = _check_delay("reconnect_after", reconnect_after), _check_delay("rejoin_after", rejoin_after)
+        reconnect, rejoin = check_delay("reconnect_after", reconnect_after), check_delay("rejoin_after", rejoin_after)
         link = self._link = Link(
             context, options, reconnect or RECONNECT_DELAY, check_seconds("linger", linger, zero=True), source
         )
@@ -203,8 +213,7 @@ class Socket:
 
         def take() -> Lease:
             self._link.bring_online()
-            self._link.acquire()
-            return Lease(self._context, self._link.release)
+            return self._link.lease()
 
         return self._context.dispatcher.run(take)
 
@@ -227,8 +236,7 @@ class Socket:
                 error: PhoenixError = SocketClosed() if link.closed else Disconnected()
                 context.deliver_soon(lambda: subscriber.error(error))
                 return
-            link.acquire()
-            lease = Lease(context, link.release)
+            lease = link.lease()
 
             def told(failure: PhoenixError | None) -> None:
                 subscriber.on_dispose = None
@@ -281,8 +289,8 @@ class Socket:
         """Measure a round trip to the server; passive: it connects nothing.
 
         Returns:
-            A Single of the round trip in seconds. It errors with ``NotConnected`` without an open connection, and
-            with what ended the connection if it ends first.
+            A Single of the round trip in seconds. It errors with ``NotConnected`` without an open connection, with
+            ``HeartbeatTimeout`` after the socket's ``timeout``, and with what ended the connection if it ends first.
         """
 
         def start(subscriber: Subscriber[float]) -> None:
@@ -292,10 +300,27 @@ class Socket:
                 self._context.deliver_soon(lambda: subscriber.error(error))
                 return
             emit = self._context.dispatcher.emit
-            ref = connection.ping(
-                lambda seconds: succeed(subscriber, seconds), lambda failure: emit(subscriber.error, failure)
-            )
-            subscriber.on_dispose = lambda: connection.forget_reply(ref)
+            timer = Timer(self._context)
+
+            def answered(seconds: float) -> None:
+                timer.stop()
+                succeed(subscriber, seconds)
+
+            def failed(failure: PhoenixError) -> None:
+                timer.stop()
+                emit(subscriber.error, failure)
+
+            def give_up() -> None:
+                timer.stop()
+                connection.forget_reply(ref)
+
+            def expired() -> None:
+                give_up()
+                subscriber.error(HeartbeatTimeout(self._timeout))
+
+            ref = connection.ping(answered, failed)
+            timer.start(self._timeout, expired)
+            subscriber.on_dispose = give_up
 
         return Single(self._context, start)
 
@@ -361,7 +386,7 @@ class Socket:
             Provider[EncodedPayload](f"join params of {topic!r}", given, self._encode_join_params),
             params is not None,
             self._timeout if join_timeout is None else check_seconds("join_timeout", join_timeout),
-            _check_delay("retry_refused", retry_refused) or self._retry_refused,
+            check_delay("retry_refused", retry_refused) or self._retry_refused,
         )
         if on_message is not None and not callable(on_message):
             raise TypeError(f"on_message must be a function of (event, payload), not {on_message!r}")
@@ -448,40 +473,3 @@ def _default_transport() -> Transport:
 
 def _snapshot(given: Provided[Any]) -> Provided[Any]:
     return given if callable(given) else deepcopy(given)
-
-
-def _check_params(params: Any) -> Params:
-    if not isinstance(params, Mapping):
-        raise TypeError(f"params must be a mapping of names to values, not {type(params).__name__}")
-    mapping = cast("Params", params)
-    for _pair in flatten_params(mapping):
-        continue
-    return mapping
-
-
-def _check_token(token: Any) -> str | None:
-    if token is not None and not isinstance(token, str):
-        raise TypeError(f"the auth token must be a string, not {type(token).__name__}")
-    return token
-
-
-def _check_headers(headers: Any) -> Mapping[str, str]:
-    if not isinstance(headers, Mapping):
-        raise TypeError(f"headers must be a mapping of names to strings, not {type(headers).__name__}")
-    mapping = cast("Mapping[Any, Any]", headers)
-    for name, value in mapping.items():
-        if not isinstance(name, str) or not isinstance(value, str):
-            raise TypeError(f"the header {name!r} must be a string")
-        if "\n" in value or "\r" in value:
-            raise ValueError(f"the header {name!r} must not contain a line break")
-    return cast("Mapping[str, str]", mapping)
-
-
-def _check_optional(name: str, seconds: float | None) -> float | None:
-    return None if seconds is None else check_seconds(name, seconds)
-
-
-def _check_delay(name: str, delay: Delay | None) -> Delay | None:
-    if delay is not None and not callable(delay):
-        raise TypeError(f"{name} must be a function of (attempt, error), for example stepped(1, 2, 5), not {delay!r}")
-    return delay

@@ -246,6 +246,12 @@ class StateStream(HotStream[_T]):
         super().__init__(context, topic)
         self._value = value
         self.on_idle: Callable[[], object] | None = None
+        self._replaying = 0
+
+    @property
+    def is_observed(self) -> bool:
+        """Whether somebody watches, or is about to."""
+        return bool(self.subscribers or self._replaying)
 
     @property
     def value(self) -> _T:
@@ -265,12 +271,14 @@ class StateStream(HotStream[_T]):
 
     def _attach(self, subscriber: Subscriber[_T]) -> None:
         # behind what is already on its way, so that nobody sees an older value after a newer one
+        self._replaying += 1
         self._context.dispatcher.emit(self._replay, subscriber, self._value)
 
     def _replay(self, subscriber: Subscriber[_T], value: _T) -> None:
-        subscriber.next(value)
+        self._replaying -= 1
         if not subscriber.stopped:
             super()._attach(subscriber)
+            subscriber.next(value)
         elif self.on_idle is not None:
             self.on_idle()
 

@@ -15,7 +15,7 @@ import msgspec
 
 from rxphoenix.client.connection import Connection
 from rxphoenix.client.context import Context, logger
-from rxphoenix.client.join import Join, JoinOptions
+from rxphoenix.client.join import Join, JoinOptions, SentJoin
 from rxphoenix.client.link import Link
 from rxphoenix.client.subjects import StateStream
 from rxphoenix.client.timer import Timer
@@ -53,9 +53,10 @@ class Topic:
         self.join: Join | None = None
         self.state: StateStream[ChannelState] = StateStream(topics.context, ChannelState.CLOSED, name)
         self.state.on_idle = self.forget_if_idle
+        self._not_before = 0.0
         self._pause = Timer(topics.context)
         self._refusals = 0
-        self._leaving: Leaving | None = None
+        self._leavings: list[Leaving] = []
 
     def happened(self, event: ChannelEvent) -> None:
         """Let the lifecycle take its course."""
@@ -77,33 +78,34 @@ class Topic:
             if not take_over:
                 return False
             logger.warning("topic %r is joined anew with other params; its older subscribers end", self.name)
-            join.taken_over()
-            join = None
-        if join is not None:
+            self._begin(options, attach, join.taken_over())
+        elif join is not None:
             attach(join)
         else:
-            if self._pause.is_running:
-                logger.info("topic %r: waiting before the next join, because the last one was refused", self.name)
-            join = self.join = Join(self, options)
-            self.topics.remember(self)
-            attach(join)
-            join.begin(paused=self._pause.is_running)
+            self._begin(options, attach)
         return True
+
+    def _begin(
+        self, options: JoinOptions, attach: Callable[[Join], object], predecessor: SentJoin | None = None
+    ) -> None:
+        wait = self._not_before - self.context.clock.monotonic()
+        if wait > 0:
+            logger.info("topic %r: the next join waits %.1f s, because the last one was refused", self.name, wait)
+        join = self.join = Join(self, options, predecessor)
+        self.topics.remember(self)
+        attach(join)
+        join.begin(wait)
 
     def pause(self, error: PhoenixError) -> None:
         """After a refusal nobody joins for a while, whoever asks, so that a bare ``retry()`` does no harm."""
         self._refusals += 1
-        seconds = REJOIN_DELAY(self._refusals, error) or 0.0
-        self._pause.start(spread(seconds, self.options.random), self._pause_over)
+        seconds = spread(REJOIN_DELAY(self._refusals, error) or 0.0, self.options.random)
+        self._not_before = self.context.clock.monotonic() + seconds
+        self._pause.start(seconds, self.forget_if_idle)
 
     def accepted(self) -> None:
         """A join was accepted: earlier refusals are forgotten."""
         self._refusals = 0
-
-    def _pause_over(self) -> None:
-        if self.join is not None:
-            self.join.pause_over()
-        self.forget_if_idle()
 
     def leave(self, on_left: Callable[[], object], timeout: float) -> None:
         """End the join for everybody, and call ``on_left`` when the server has acknowledged, or will not.
@@ -116,26 +118,25 @@ class Topic:
         if join is not None:
             connection, join_ref = join.connection, join.join_ref
             join.end(None, ChannelEvent.LEAVE)
-            self._leaving = Leaving(self, connection, join_ref, timeout)
-        if self._leaving is None:
+            self._leavings.append(Leaving(self, connection, join_ref, timeout))
+        if self._leavings:
+            self._leavings[-1].wait(on_left)
+        else:
             self.context.deliver_soon(on_left)
             self.forget_if_idle()
-        else:
-            self._leaving.wait(on_left)
 
     def left(self, leaving: Leaving) -> None:
         """A leave is over."""
-        if self._leaving is not leaving:
-            return
-        self._leaving = None
-        if self.state.value is ChannelState.LEAVING:
+        if leaving in self._leavings:
+            self._leavings.remove(leaving)
+        if self.state.value is ChannelState.LEAVING and not self._leavings:
             self.happened(ChannelEvent.END)
         self.forget_if_idle()
 
     def forget_if_idle(self) -> None:
         """Leave the table if nothing lives here any more."""
-        idle = self.join is None and self._leaving is None and not self._pause.is_running
-        if idle and not self.state.subscribers:
+        idle = self.join is None and not self._leavings and not self._pause.is_running
+        if idle and not self.state.is_observed:
             self.topics.forget(self)
 
     def close(self) -> None:
@@ -143,8 +144,8 @@ class Topic:
         self._pause.stop()
         if self.join is not None:
             self.join.leave(SocketClosed())
-        if self._leaving is not None:
-            self._leaving.done()
+        for leaving in tuple(self._leavings):
+            leaving.done()
         self.state.complete()
 
     def abandon(self) -> None:
@@ -152,7 +153,10 @@ class Topic:
         self._pause.stop()
         if self.join is not None:
             self.join.abandon()
-        self._leaving = None
+        self.join = None
+        self._leavings.clear()
+        self.state.set(ChannelState.CLOSED)
+        self.forget_if_idle()
 
 
 class Leaving:
@@ -168,7 +172,7 @@ class Leaving:
         self._connection = connection
         self._join_ref = join_ref
         self._is_over = False
-        topic.link.acquire()
+        self._lease = topic.link.lease()
         if connection is None or join_ref is None:
             self._timer.start_soon(self.done)
         else:
@@ -191,7 +195,7 @@ class Leaving:
         waiters, self._waiters = self._waiters, []
         for waiter in waiters:
             self._topic.context.dispatcher.emit(waiter)
-        self._topic.link.release()
+        self._lease.dispose()
 
 
 class Topics:
@@ -275,4 +279,3 @@ class Topics:
         """Forget what belonged to a loop that was closed under us."""
         for topic in tuple(self._topics.values()):
             topic.abandon()
-        self._topics.clear()

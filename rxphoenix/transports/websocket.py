@@ -133,14 +133,15 @@ class WebSocket:
                 proxy=self._proxy,
                 timeout=aiohttp.ClientWSTimeout(ws_close=_CLOSING_SECONDS),  # pyright: ignore[reportCallIssue]
             )
-        except ConnectionFault:
-            raise
+        except ConnectionFault as error:
+            fault = error
         except aiohttp.WSServerHandshakeError as error:
-            raise _refusal(error.status, error.message, error.headers) from None
+            fault = _refusal(error.status, error.message, error.headers)
         except Exception as error:  # whatever it is, its words may hold an address
-            raise ConnectionRefused(_words(error)) from None
+            fault = ConnectionRefused(_words(error))
         finally:
             _refuse_redirects.reset(refusing)  # what observers do in this context is their own business
+        raise fault  # here, so that no __context__ leads to an error that shows the address
 
 
 class _Connection:
@@ -211,11 +212,19 @@ class _Connection:
         self._over = True
         if self._deadline is not None:
             self._deadline.cancel()
-        fault = ConnectionLost("the event loop cancelled it") if task.cancelled() else task.result()
+        raised = None if task.cancelled() else task.exception()
+        if raised is not None:
+            fault: ConnectionFault = ConnectionLost("reading ended with an exception that was not ours to catch")
+        elif task.cancelled():
+            fault = ConnectionLost("the event loop cancelled it")
+        else:
+            fault = task.result()
         if self._asked:
             self._observer.on_completed()
         else:
             self._observer.on_error(fault)
+        if raised is not None:
+            raise raised  # to the loop's exception handler: it must not disappear
 
     async def _carry(self, ws: aiohttp.ClientWebSocketResponse[bool]) -> ConnectionFault:
         writer = asyncio.get_running_loop().create_task(self._write(ws), name="rxphoenix websocket writer")

@@ -24,7 +24,7 @@ from rxphoenix import (
     TopicBusy,
     UnencodablePayload,
 )
-from rxphoenix.client.join import HELD_PUSHES
+from rxphoenix.client.pushes import HELD_PUSHES
 from tests.client.virtual import Recorder, World
 
 

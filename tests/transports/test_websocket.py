@@ -358,7 +358,7 @@ async def test_no_error_of_a_handshake_shows_a_secret_or_keeps_one_as_its_cause(
                 assert isinstance(error, ConnectionRefused)
                 assert "s3cret" not in f"{error}{error!r}{vars(error)}"
                 assert error.__cause__ is None
-                assert error.__suppress_context__
+                assert error.__context__ is None
 
 
 # Redirects.

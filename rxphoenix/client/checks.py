@@ -1,0 +1,93 @@
+"""Refusing what cannot be used, at the call that was given it, in words that name it and the remedy.
+
+What lives here: checks of what users give. What does not: what is done with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from rxphoenix.errors import UnencodablePayload
+from rxphoenix.protocol.address import Params, flatten_params
+from rxphoenix.protocol.backoff import Delay
+
+__all__ = [
+    "check_delay",
+    "check_event",
+    "check_headers",
+    "check_name",
+    "check_optional_seconds",
+    "check_params",
+    "check_seconds",
+    "check_token",
+]
+
+
+def check_seconds(name: str, seconds: float, *, zero: bool = False) -> float:
+    """Return a number of seconds; raises ``ValueError`` or ``TypeError`` for anything else."""
+    if not isinstance(seconds, (int, float)) or isinstance(seconds, bool):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"{name} must be a number of seconds, not {seconds!r}")
+    if not (0 <= seconds < float("inf")) or (seconds == 0 and not zero):
+        raise ValueError(f"{name} must be a {'' if zero else 'positive '}number of seconds, not {seconds!r}")
+    return seconds
+
+
+def check_name(what: str, name: str) -> str:
+    """Return a topic or event name; raises ``TypeError`` or ``ValueError`` for what cannot be one."""
+    if not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"the {what} must be a string, not {name!r}")
+    if not name:
+        raise ValueError(f"the {what} must not be empty")
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        raise UnencodablePayload(f"the {what} {name!r} is not valid Unicode: {error}") from None
+    return name
+
+
+def check_event(event: str) -> str:
+    """Return an event name; raises ``TypeError`` or ``ValueError`` for what cannot be one."""
+    return check_name("event", event)
+
+
+def check_params(params: Any) -> Params:
+    """Return connect params; raises ``TypeError`` for what a query cannot carry."""
+    if not isinstance(params, Mapping):
+        raise TypeError(f"params must be a mapping of names to values, not {type(params).__name__}")
+    mapping = cast("Params", params)
+    for _pair in flatten_params(mapping):
+        continue
+    return mapping
+
+
+def check_token(token: Any) -> str | None:
+    """Return an auth token; raises ``TypeError`` for anything but a string or ``None``."""
+    if token is not None and not isinstance(token, str):
+        raise TypeError(f"the auth token must be a string, not {type(token).__name__}")
+    return token
+
+
+def check_headers(headers: Any) -> Mapping[str, str]:
+    """Return HTTP headers; raises ``TypeError`` or ``ValueError`` for what cannot be sent."""
+    if not isinstance(headers, Mapping):
+        raise TypeError(f"headers must be a mapping of names to strings, not {type(headers).__name__}")
+    mapping = cast("Mapping[Any, Any]", headers)
+    for name, value in mapping.items():
+        if not isinstance(name, str) or not isinstance(value, str):
+            raise TypeError(f"the header {name!r} must be a string")
+        if "\n" in value or "\r" in value:
+            raise ValueError(f"the header {name!r} must not contain a line break")
+    return cast("Mapping[str, str]", mapping)
+
+
+def check_optional_seconds(name: str, seconds: float | None) -> float | None:
+    """Return a number of seconds or ``None``; raises ``ValueError`` or ``TypeError`` for anything else."""
+    return None if seconds is None else check_seconds(name, seconds)
+
+
+def check_delay(name: str, delay: Delay | None) -> Delay | None:
+    """Return a delay function or ``None``; raises ``TypeError`` for what cannot be called."""
+    if delay is not None and not callable(delay):
+        raise TypeError(f"{name} must be a function of (attempt, error), for example stepped(1, 2, 5), not {delay!r}")
+    return delay

@@ -1,0 +1,29 @@
+"""Reading the reply in a message.
+
+What lives here: its shape, and the one reply that speaks of a join. What does not: who awaits it.
+
+Source: the "Messages" and "Reserved topic and events" parts of the protocol page.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from rxphoenix.errors import MalformedFrame
+from rxphoenix.protocol.message import Message, Reply
+
+__all__ = ["is_unmatched", "read_reply"]
+
+
+def read_reply(message: Message) -> Reply:
+    """The reply in a message; raises ``MalformedFrame`` if it has not the shape of one."""
+    payload = message.payload
+    if not isinstance(payload, dict) or "status" not in payload:
+        raise MalformedFrame("a reply without a status")
+    fields = cast("dict[str, Any]", payload)
+    return Reply(fields["status"], fields.get("response"))
+
+
+def is_unmatched(reply: Reply) -> bool:
+    """Whether the server says that it knows no such join."""
+    return reply.status == "error" and reply.response == {"reason": "unmatched topic"}
