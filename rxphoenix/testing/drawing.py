@@ -1,0 +1,163 @@
+"""What a marble drawing says: marks with exact instants, one lane at a time.
+
+What lives here: the data that a drawing means, and when two drawings mean the same. What does not: how a drawing is
+written as text (``notation.py``) or as a picture (``svg.py``), and anything that runs one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any, TypeAlias
+
+__all__ = [
+    "FRAME",
+    "Completed",
+    "Drawing",
+    "Failed",
+    "Instant",
+    "Mark",
+    "Next",
+    "microseconds",
+    "same_error",
+    "same_value",
+]
+
+Instant: TypeAlias = int
+"""A moment in microseconds from time zero: whole, so that comparing two of them is exact."""
+
+FRAME: Instant = 1_000
+"""How long one character of a drawing lasts unless said otherwise, in microseconds."""
+
+_MICROSECONDS_A_SECOND = 1_000_000
+
+
+def microseconds(seconds: float) -> Instant:
+    """Turn seconds into whole microseconds.
+
+    Arguments:
+        seconds: a duration or an instant in seconds; ``0.001`` is one millisecond, as it is written.
+
+    Raises:
+        ValueError: it is not a whole number of microseconds.
+
+    Example:
+        ```python
+        from rxphoenix.testing.drawing import microseconds
+
+        assert microseconds(0.001) == 1_000
+        ```
+    """
+    try:
+        exact = Fraction(str(seconds)) * _MICROSECONDS_A_SECOND
+    except ValueError:
+        exact = Fraction(1, 2)
+    if exact.denominator != 1:
+        raise ValueError(f"expected seconds as a whole number of microseconds, not {seconds!r}")
+    return exact.numerator
+
+
+def same_value(one: Any, other: Any) -> bool:
+    """Tell whether two values are equal: by ``==``, or the same object (which ``nan`` is to itself only so)."""
+    if one is other:
+        return True
+    try:
+        return bool(one == other)
+    except Exception:
+        # Arrays and the like compare to what is no truth; a comparison that cannot be made is not equal.
+        return False
+
+
+def same_error(one: BaseException, other: BaseException) -> bool:
+    """Tell whether two errors are equal: of one type, with equal arguments."""
+    return type(one) is type(other) and len(one.args) == len(other.args) and all(map(same_value, one.args, other.args))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Next:
+    """A value, when it was emitted.
+
+    Arguments:
+        instant: in microseconds from time zero.
+        value: the value; two marks are compared by the ``==`` of theirs.
+        symbol: the character that stands for it in the text; ``""`` leaves the choice to whoever prints. It tells
+            nothing about what happened, and is not compared.
+    """
+
+    instant: Instant
+    value: Any
+    symbol: str = ""
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Next):
+            return NotImplemented
+        return self.instant == other.instant and same_value(self.value, other.value)
+
+    __hash__ = None  # type: ignore[assignment]  # a value may be a dict
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Failed:
+    """The end by an error, and when.
+
+    Arguments:
+        instant: in microseconds from time zero.
+        error: the error; two marks are compared by its type and arguments.
+    """
+
+    instant: Instant
+    error: BaseException
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Failed):
+            return NotImplemented
+        return self.instant == other.instant and same_error(self.error, other.error)
+
+    __hash__ = None  # type: ignore[assignment]  # the arguments of an error may be anything
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """The end without an error, and when.
+
+    Arguments:
+        instant: in microseconds from time zero.
+    """
+
+    instant: Instant
+
+
+Mark: TypeAlias = Next | Failed | Completed
+"""What an observer can be told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """One lane: what an observable emits and when, and when it is subscribed to and disposed of.
+
+    Two drawings are equal if their marks, subscription and disposal are; how long a frame of theirs is, and how far
+    they were drawn, is a matter of drawing.
+
+    Arguments:
+        marks: in the order in which they happen.
+        subscribed: the instant of the subscription (``^``), or ``None`` if it is not drawn.
+        disposed: the instant of the disposal (``!``), or ``None`` if it is not drawn.
+        frame: how long one character lasts, in microseconds.
+        length: the instant up to which the lane is drawn, in microseconds from time zero.
+
+    Example:
+        ```python
+        from rxphoenix.testing.drawing import Completed, Drawing, Next
+
+        drawing = Drawing((Next(2_000, {"body": "hello"}, "a"), Completed(5_000)))
+        assert drawing == Drawing((Next(2_000, {"body": "hello"}), Completed(5_000)), length=9_000)
+        ```
+    """
+
+    marks: tuple[Mark, ...] = ()
+    subscribed: Instant | None = None
+    disposed: Instant | None = None
+    frame: Instant = field(default=FRAME, compare=False)
+    length: Instant = field(default=0, compare=False)
+
+    __hash__ = None  # type: ignore[assignment]  # a mark has none
