@@ -1,0 +1,108 @@
+"""The Python of a marble file: expressions over a few given names, and nothing else.
+
+An expression may call, index, compare and combine what it was given, and write literals and ``lambda``. It may not
+import, assign, look behind an underscore, or reach a name that it was not given; one that tries is refused before
+anything is run.
+
+What lives here: checking and evaluating one expression. What does not: which names there are (``marble_file.py``'s
+reader decides).
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = ["ForbiddenExpression", "evaluate"]
+
+_ALLOWED: tuple[type[ast.AST], ...] = (
+    ast.Expression, ast.Call, ast.keyword, ast.Attribute, ast.Name, ast.Load, ast.Constant, ast.Starred,
+    ast.List, ast.Tuple, ast.Dict, ast.Set, ast.Subscript, ast.Slice, ast.Lambda, ast.arguments, ast.arg,
+    ast.IfExp, ast.Compare, ast.BoolOp, ast.BinOp, ast.UnaryOp, ast.cmpop, ast.boolop, ast.operator, ast.unaryop,
+    ast.JoinedStr, ast.FormattedValue,
+)  # fmt: skip
+_FORMATTING = frozenset({"format", "format_map"})
+"""Methods of strings whose own little language reaches attributes that we would refuse."""
+
+
+class ForbiddenExpression(ValueError):
+    """An expression that is not Python, or that tries more than an expression of a marble file may.
+
+    Arguments:
+        problem: what is wrong.
+        column: where in the expression, counted from 0.
+    """
+
+    def __init__(self, problem: str, column: int = 0) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.column = column
+
+
+def evaluate(source: str, names: Mapping[str, Any]) -> Any:
+    """Evaluate one expression.
+
+    Arguments:
+        source: the expression.
+        names: all the names that it may use; there are no builtins.
+
+    Returns:
+        Its value.
+
+    Raises:
+        ForbiddenExpression: it is not an expression, or it uses what it may not.
+
+    Example:
+        ```python
+        from rxphoenix.testing.expression import evaluate
+
+        assert evaluate("[upper(word), 1 + 1]", {"upper": str.upper, "word": "a"}) == ["A", 2]
+        ```
+    """
+    text = source.strip()
+    indent = len(source) - len(source.lstrip())
+    try:
+        tree = ast.parse(text, mode="eval")
+    except SyntaxError as error:
+        raise ForbiddenExpression(
+            f"this is no Python expression: {error.msg}", indent + (error.offset or 1) - 1
+        ) from None
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise ForbiddenExpression(f"this is no Python expression: {error}", indent) from None
+    _check(tree, frozenset(names), indent)
+    return eval(compile(tree, "<marble file>", "eval"), {"__builtins__": {}, **names})
+
+
+def _check(node: ast.AST, names: frozenset[str], indent: int) -> None:
+    column = indent + getattr(node, "col_offset", 0)
+    if not isinstance(node, _ALLOWED):
+        raise ForbiddenExpression(f"{_name_of(node)} is not allowed here", column)
+    if isinstance(node, ast.Attribute) and (node.attr.startswith("_") or node.attr in _FORMATTING):
+        raise ForbiddenExpression(f"the attribute {node.attr!r} is not allowed here", column)
+    if isinstance(node, ast.Name) and (node.id not in names or node.id.startswith("_")):
+        known = ", ".join(sorted(name for name in names if not name.startswith("_")))
+        raise ForbiddenExpression(f"there is no name {node.id!r} here, only {known}", column)
+    inner = names
+    if isinstance(node, ast.Lambda):
+        arguments = node.args
+        own = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+        own += [extra for extra in (arguments.vararg, arguments.kwarg) if extra is not None]
+        for argument in own:
+            if argument.arg.startswith("__"):
+                raise ForbiddenExpression(f"the parameter {argument.arg!r} is not allowed here", column)
+        inner = names | {argument.arg for argument in own}
+    for child in ast.iter_child_nodes(node):
+        _check(child, inner, indent)
+
+
+def _name_of(node: ast.AST) -> str:
+    return {
+        ast.ListComp: "a comprehension",
+        ast.DictComp: "a comprehension",
+        ast.SetComp: "a comprehension",
+        ast.GeneratorExp: "a generator",
+        ast.NamedExpr: "an assignment",
+        ast.Await: "await",
+        ast.Yield: "yield",
+    }.get(type(node), type(node).__name__)

@@ -1,0 +1,78 @@
+"""The Python of a marble file: what it may, and that it may nothing else."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from rxphoenix.testing.expression import ForbiddenExpression, evaluate
+
+NAMES: dict[str, Any] = {
+    "x": 3,
+    "word": "abc",
+    "box": SimpleNamespace(value=7, call=lambda *a, **k: (a, k)),
+    "len": len,
+}
+
+
+@pytest.mark.parametrize(
+    ("source", "value"),
+    [
+        ("1 + x", 4),
+        (' {"a": [x, (1, 2), {3}], "b": None}', {"a": [3, (1, 2), {3}], "b": None}),
+        ("box.value", 7),
+        ("box.call(1, *[2], key=x)", ((1, 2), {"key": 3})),
+        ("(lambda y, *rest, z=1: y + z + x)(2)", 6),
+        ("word[0:2].upper()", "AB"),
+        ("x if x > 2 and not x == 4 else -x", 3),
+        ("f'{x}!'", "3!"),
+        ("len(word)", 3),
+    ],
+)
+def test_an_expression_over_the_given_names(source: str, value: Any) -> None:
+    assert evaluate(source, NAMES) == value
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "__import__('os')",
+        "open('x')",
+        "().__class__",
+        "box.__dict__",
+        "box._hidden",
+        "(lambda: x.__class__)()",
+        "'{0.__class__}'.format(x)",
+        "'{x.__class__}'.format_map({})",
+        "[y for y in word]",
+        "(y for y in word)",
+        "(y := 1)",
+        "import os",
+        "x = 1",
+        "x; x",
+        "await x",
+        "yield x",
+        "(lambda __builtins__: 1)(1)",
+        "__builtins__",
+        "",
+        "x +",
+        "a" * 3,
+        "\0",
+    ],
+)
+def test_anything_else_is_refused_before_it_is_run(source: str) -> None:
+    with pytest.raises(ForbiddenExpression):
+        evaluate(source, NAMES)
+
+
+def test_a_refusal_says_where_and_what_there_is() -> None:
+    with pytest.raises(ForbiddenExpression, match="there is no name 'y' here, only box, len, word, x") as caught:
+        evaluate("  x + y", NAMES)
+    assert caught.value.column == 6
+
+
+def test_deep_nesting_is_refused_and_does_not_end_the_program() -> None:
+    with pytest.raises((ForbiddenExpression, RecursionError)):
+        evaluate("(" * 5000 + "x" + ")" * 5000, NAMES)
