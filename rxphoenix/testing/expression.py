@@ -97,7 +97,7 @@ def _check(node: ast.AST, names: frozenset[str], indent: int) -> None:
 
 
 def _name_of(node: ast.AST) -> str:
-    return {
+    names: dict[type[ast.AST], str] = {
         ast.ListComp: "a comprehension",
         ast.DictComp: "a comprehension",
         ast.SetComp: "a comprehension",
@@ -105,4 +105,5 @@ def _name_of(node: ast.AST) -> str:
         ast.NamedExpr: "an assignment",
         ast.Await: "await",
         ast.Yield: "yield",
-    }.get(type(node), type(node).__name__)
+    }
+    return names.get(type(node), type(node).__name__)
