@@ -19,8 +19,8 @@ where
 # a comment
 ```
 
-A lane is a word that says what it is, a name where it needs one, and a drawing. What a value's expression may use is the
-business of who runs the file.
+A lane is a word that says what it is, a name where it needs one, and a drawing. What a value's expression may use is
+the business of who runs the file.
 
 What lives here: reading the text, with the place of every mistake. What does not: running it (``marble_run.py``).
 """
