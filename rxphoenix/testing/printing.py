@@ -14,7 +14,17 @@ from typing import Any
 
 from rxphoenix.testing.drawing import Completed, Drawing, Failed, Instant, Mark, Next, microseconds, same_value
 
-__all__ = ["PROGRESSION", "RESERVED", "UNITS", "frame_of", "legend", "render", "render_subscription"]
+__all__ = [
+    "PROGRESSION",
+    "RESERVED",
+    "UNITS",
+    "duration_text",
+    "frame_of",
+    "legend",
+    "render",
+    "render_subscription",
+    "symbols_for",
+]
 
 UNITS: Mapping[str, int] = {"ms": 1_000, "s": 1_000_000, "m": 60_000_000}
 """The units of a time progression, in microseconds."""
@@ -59,7 +69,7 @@ def render(drawing: Drawing, *, frame: float | None = None, symbols: Mapping[str
         ```
     """
     events = [(mark.instant, _character(mark)) for mark in sorted(drawing.marks, key=lambda mark: mark.instant)]
-    chosen = iter(_symbols(drawing, symbols))
+    chosen = iter(symbols_for(drawing, symbols))
     events = [(instant, character or next(chosen)) for instant, character in events]
     subscribed = drawing.subscribed
     if events and (subscribed or events[0][0] < 0):
@@ -108,7 +118,7 @@ def legend(drawing: Drawing, symbols: Mapping[str, Any] | None = None) -> dict[s
     """
     marks = sorted(drawing.marks, key=lambda mark: mark.instant)
     values = [mark.value for mark in marks if isinstance(mark, Next)]
-    pairs = zip(_symbols(drawing, symbols), values, strict=True)
+    pairs = zip(symbols_for(drawing, symbols), values, strict=True)
     return {symbol: value for symbol, value in pairs if not same_value(symbol, value)}
 
 
@@ -142,8 +152,15 @@ def _can_stand_for_a_value(symbol: object) -> bool:
     )
 
 
-def _symbols(drawing: Drawing, symbols: Mapping[str, Any] | None) -> list[str]:
-    """A character for each value, in order: one value keeps one character, and one character one value."""
+def symbols_for(drawing: Drawing, symbols: Mapping[str, Any] | None = None) -> list[str]:
+    """Choose a character for each value of a drawing, in order of time.
+
+    One value keeps one character, and one character one value.
+
+    Arguments:
+        drawing: the drawing.
+        symbols: what characters stand for; these are used first.
+    """
     given = {symbol: value for symbol, value in (symbols or {}).items() if _can_stand_for_a_value(symbol)}
     taken = dict(given)
     marks = sorted((mark for mark in drawing.marks if isinstance(mark, Next)), key=lambda mark: mark.instant)
@@ -195,7 +212,7 @@ def _printed(
         if len(cluster) > 1:
             inner = [characters]
             for (before, _), (instant, following) in pairwise(cluster):
-                inner += [_duration(instant - before), following]
+                inner += [duration_text(instant - before), following]
             pieces.append("(" + _spaced(inner) + ")")
         else:
             pieces.append(f"({characters})" if len(characters) > 1 else characters)
@@ -226,11 +243,15 @@ def _gap(duration: Instant, frame: Instant) -> str:
     if duration <= 0:
         return ""
     frames, rest = divmod(duration, frame)
-    return _duration(duration) if rest or frames > _LONGEST_RUN else "-" * frames
+    return duration_text(duration) if rest or frames > _LONGEST_RUN else "-" * frames
 
 
-def _duration(duration: Instant) -> str:
-    """The shortest way to write a time, in a unit of which it is at least one."""
+def duration_text(duration: Instant) -> str:
+    """Write a duration in the shortest way, in a unit of which it is at least one.
+
+    Arguments:
+        duration: in microseconds, not negative.
+    """
     texts = [_decimal(duration, size) + unit for unit, size in reversed(tuple(UNITS.items())) if duration >= size]
     exact = [text for text in texts if PROGRESSION.fullmatch(text)]
     return min(exact, key=len, default=_decimal(duration, 1_000) + "ms")
