@@ -1,0 +1,360 @@
+"""What a test expects, what happened instead, and how the difference is shown.
+
+What lives here: observables that are drawn, recorders, and the comparison of two drawings. What does not: reading and
+printing them (``notation.py``), and when all this happens (``world.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Protocol
+
+from reactivex import Observable, abc
+from reactivex.disposable import CompositeDisposable, Disposable
+
+from rxphoenix.protocol.message import HEARTBEAT, PHOENIX
+from rxphoenix.testing.clock import VirtualScheduler
+from rxphoenix.testing.drawing import Completed, Drawing, Failed, Instant, Mark, Next
+from rxphoenix.testing.notation import legend, parse, parse_subscription, render, render_subscription
+from rxphoenix.testing.topic import SentFrame
+
+__all__ = [
+    "ColdObservable",
+    "Expectation",
+    "FramesExpectation",
+    "HotObservable",
+    "MarbleFailure",
+    "ObservableExpectation",
+    "SubscriptionsExpectation",
+    "compare",
+]
+
+Subscription = tuple[Instant | None, Instant | None]
+
+
+class MarbleFailure(AssertionError):
+    """What happened is not what was drawn; the text shows both."""
+
+
+# -- observables that are drawn ----------------------------------------------------------------------------------------
+
+
+def _tell(observer: abc.ObserverBase[Any], mark: Mark) -> None:
+    match mark:
+        case Next(value=value):
+            observer.on_next(value)
+        case Failed(error=error):
+            observer.on_error(error)  # pyright: ignore[reportArgumentType]
+        case Completed():
+            observer.on_completed()
+
+
+class _Drawn(Observable[Any]):
+    """An observable that does what a drawing says, and keeps when it was subscribed to."""
+
+    def __init__(self, scheduler: VirtualScheduler, drawing: Drawing) -> None:
+        super().__init__()
+        self.drawing = drawing
+        """What it does."""
+        self.subscriptions: list[Subscription] = []
+        """When each subscription began and was disposed of, in microseconds from the beginning."""
+        self._scheduler = scheduler
+
+    def _note(self, end: Callable[[], object]) -> abc.DisposableBase:
+        began, index = self._scheduler.instant, len(self.subscriptions)
+        self.subscriptions.append((began, None))
+
+        def dispose() -> None:
+            self.subscriptions[index] = (began, self._scheduler.instant)
+            end()
+
+        return Disposable(dispose)
+
+
+class ColdObservable(_Drawn):
+    """Does what its drawing says from each subscription on."""
+
+    def _subscribe_core(
+        self, observer: abc.ObserverBase[Any], scheduler: abc.SchedulerBase | None = None
+    ) -> abc.DisposableBase:
+        def tell(mark: Mark) -> abc.DisposableBase:
+            return self._scheduler.after(mark.instant, lambda: _tell(observer, mark))
+
+        return self._note(CompositeDisposable([tell(mark) for mark in self.drawing.marks]).dispose)
+
+
+class HotObservable(_Drawn):
+    """Does what its drawing says from the instant at which it was made, whether somebody listens or not."""
+
+    def __init__(self, scheduler: VirtualScheduler, drawing: Drawing) -> None:
+        super().__init__(scheduler, drawing)
+        self._observers: list[abc.ObserverBase[Any]] = []
+        self._end: Mark | None = None
+        for mark in drawing.marks:
+            if mark.instant >= 0:
+                scheduler.after(mark.instant, lambda mark=mark: self._emit(mark))
+
+    def _emit(self, mark: Mark) -> None:
+        if not isinstance(mark, Next):
+            self._end = mark
+        for observer in tuple(self._observers):
+            if observer in self._observers:
+                _tell(observer, mark)
+
+    def _subscribe_core(
+        self, observer: abc.ObserverBase[Any], scheduler: abc.SchedulerBase | None = None
+    ) -> abc.DisposableBase:
+        self._observers.append(observer)
+        subscription = self._note(lambda: self._observers.remove(observer))
+        if self._end is not None:
+            _tell(observer, self._end)
+        return subscription
+
+
+# -- expectations ------------------------------------------------------------------------------------------------------
+
+
+class Expectation(Protocol):
+    """Something that is to be true in the end."""
+
+    def problem(self) -> str | None:
+        """What is wrong, drawn; ``None`` if nothing is."""
+        ...
+
+
+_NO_DRAWING = "was never told what to expect: add .to_be(...)"
+
+
+class ObservableExpectation:
+    """What an observable is expected to do; made by ``m.expect()``."""
+
+    def __init__(
+        self, scheduler: VirtualScheduler, observable: Observable[Any], subscription: str, frame: float
+    ) -> None:
+        self._scheduler = scheduler
+        self._frame = frame
+        self._zero = scheduler.instant
+        self._marks: list[Mark] = []
+        self._expected: Drawing | None = None
+        self._symbols: Mapping[str, Any] = {}
+        self._name = repr(observable)
+        self._subscription: abc.DisposableBase = Disposable()
+        self._disposed = False
+        subscribed, disposed = parse_subscription(subscription, frame=frame)
+        scheduler.at(self._zero + (subscribed or 0), lambda: self._subscribe(observable), first=True)
+        if disposed is not None:
+            scheduler.at(self._zero + disposed, self.dispose, first=True)
+
+    def to_be(self, drawing: str, values: Mapping[str, Any] | None = None, error: BaseException | None = None) -> None:
+        """Say what it is to do, from the instant of ``expect`` on.
+
+        Arguments:
+            drawing: the drawing.
+            values: what its characters stand for; one that is not there stands for itself.
+            error: what ``#`` stands for, by default ``Exception("error")``; compared by type and arguments.
+
+        Raises:
+            MarbleSyntaxError: there is a mistake in the drawing.
+        """
+        self._expected = parse(drawing, values, error, frame=self._frame, kind="cold")
+        self._symbols = values or {}
+
+    def problem(self) -> str | None:
+        """What is wrong, drawn."""
+        if self._expected is None:
+            return f"{self._name} {_NO_DRAWING}"
+        return compare(self._name, self._expected, self.actual, self._symbols)
+
+    @property
+    def actual(self) -> Drawing:
+        """What it has done so far."""
+        is_over = bool(self._marks) and not isinstance(self._marks[-1], Next)
+        length = 0 if self._expected is None or is_over else self._expected.length
+        return Drawing(tuple(self._marks), frame=round(self._frame * 1_000_000), length=length)
+
+    @property
+    def last_drawn(self) -> Instant:
+        """The last instant of the drawing, in microseconds from the beginning."""
+        return self._zero + (0 if self._expected is None else self._expected.length)
+
+    def dispose(self) -> None:
+        """End the subscription."""
+        self._disposed = True
+        self._subscription.dispose()
+
+    def _subscribe(self, observable: Observable[Any]) -> None:
+        instant = lambda: self._scheduler.instant - self._zero  # noqa: E731
+
+        def on_next(value: Any) -> None:
+            if not self._disposed:
+                self._marks.append(Next(instant(), value))
+
+        # no scheduler: an operator that would need one in the app, needs one here
+        self._subscription = observable.subscribe(
+            on_next,
+            lambda error: self._marks.append(Failed(instant(), error)),
+            lambda: self._marks.append(Completed(instant())),
+        )
+
+
+class SubscriptionsExpectation:
+    """When an observable is expected to be subscribed to; made by ``m.expect_subscriptions()``."""
+
+    def __init__(self, observable: ColdObservable | HotObservable, frame: float) -> None:
+        self._observable = observable
+        self._frame = frame
+        self._expected: tuple[str, ...] | None = None
+
+    def to_be(self, *drawings: str) -> None:
+        """Say when, from the beginning of the world on: one drawing for each subscription, such as ``"^--!"``.
+
+        Raises:
+            MarbleSyntaxError: there is a mistake in a drawing.
+        """
+        self._wanted = [parse_subscription(drawing, frame=self._frame) for drawing in drawings]
+        self._expected = drawings
+
+    def problem(self) -> str | None:
+        """What is wrong, drawn."""
+        if self._expected is None:
+            return f"expect_subscriptions {_NO_DRAWING}"
+        actual = self._observable.subscriptions
+        if actual == self._wanted:
+            return None
+        name = render(self._observable.drawing)
+        lines = [f"the subscriptions to {name!r} differ"]
+        missing = "(no subscription)"
+        for index in range(max(len(self._wanted), len(actual))):
+            wanted = render_subscription(*self._wanted[index], frame=self._frame) if index < len(self._wanted) else None
+            got = render_subscription(*actual[index], frame=self._frame) if index < len(actual) else None
+            lines += _one_above_the_other(wanted or missing, got or missing)
+        return "\n".join(lines)
+
+
+class _Frames(Protocol):
+    @property
+    def sent(self) -> list[SentFrame]: ...
+
+
+class FramesExpectation:
+    """What a client is expected to have sent; made by ``m.expect_frames()``."""
+
+    def __init__(self, source: _Frames, frame: float) -> None:
+        self._source = source
+        self._frame = frame
+        self._expected: Drawing | None = None
+        self._symbols: Mapping[str, Any] = {}
+        self._heartbeats = False
+
+    def to_be(self, drawing: str, values: Mapping[str, Any] | None = None, *, heartbeats: bool = False) -> None:
+        """Say what and when, from the beginning of the world on.
+
+        Arguments:
+            drawing: a value for each frame.
+            values: what its characters stand for: the name of an event, ``(event, payload)``, or
+                ``(topic, event, payload)``.
+            heartbeats: whether heartbeats are drawn, too.
+
+        Raises:
+            MarbleSyntaxError: there is a mistake in the drawing.
+        """
+        self._expected = parse(drawing, values, frame=self._frame, kind="cold")
+        self._symbols = values or {}
+        self._heartbeats = heartbeats
+
+    def problem(self) -> str | None:
+        """What is wrong, drawn."""
+        if self._expected is None:
+            return f"expect_frames {_NO_DRAWING}"
+        frames = [frame for frame in self._source.sent if self._heartbeats or not _is_heartbeat(frame)]
+        wanted = [mark.value if isinstance(mark, Next) else None for mark in self._expected.marks]
+        marks = [
+            Next(frame.instant, _in_the_form_of(wanted[index] if index < len(wanted) else None, frame))
+            for index, frame in enumerate(frames)
+        ]
+        actual = Drawing(tuple(marks), frame=self._expected.frame, length=self._expected.length)
+        return compare(f"the frames to {self._source!r}", self._expected, actual, self._symbols)
+
+    @property
+    def last_drawn(self) -> Instant:
+        """The last instant of the drawing."""
+        return 0 if self._expected is None else self._expected.length
+
+
+def _is_heartbeat(frame: SentFrame) -> bool:
+    return frame.topic == PHOENIX and frame.event == HEARTBEAT
+
+
+def _in_the_form_of(wanted: Any, frame: SentFrame) -> Any:
+    match wanted:
+        case str():
+            return frame.event
+        case (_, _):
+            return frame.event, frame.payload
+        case _:
+            return frame.topic, frame.event, frame.payload
+
+
+# -- the difference ----------------------------------------------------------------------------------------------------
+
+
+def compare(name: str, expected: Drawing, actual: Drawing, symbols: Mapping[str, Any]) -> str | None:
+    """Show how two drawings differ: one above the other, a caret where they part, and the values that differ.
+
+    Arguments:
+        name: what was drawn.
+        expected: what should have happened.
+        actual: what did.
+        symbols: what the characters of the expected drawing stand for.
+
+    Returns:
+        The text, or ``None`` where both are equal.
+
+    Example:
+        ```python
+        from rxphoenix.testing.expectations import compare
+        from rxphoenix.testing.notation import parse
+
+        print(compare("the clock", parse("--a--|"), parse("--a---|"), {}))
+        ```
+    """
+    if expected.marks == actual.marks:
+        return None
+    used = {mark.symbol: mark.value for mark in expected.marks if isinstance(mark, Next)}
+    drawn, happened = render(expected, symbols=used), render(actual, symbols=used)
+    names = {**legend(actual, used), **legend(expected, used)}
+    index = _first_difference(expected.marks, actual.marks)
+    wanted = expected.marks[index] if index < len(expected.marks) else None
+    got = actual.marks[index] if index < len(actual.marks) else None
+    caret = None if drawn != happened else min(len(drawn), max(drawn.find("#"), 0))
+    lines = [f"{name} did not do what was drawn", *_one_above_the_other(drawn, happened, caret)]
+    lines += [f"    expected: {_described(wanted)}", f"    actual:   {_described(got)}"]
+    shown = [f"    {symbol} = {value!r}" for symbol, value in names.items() if symbol in drawn + happened]
+    return "\n".join(lines + shown)
+
+
+def _first_difference(one: tuple[Mark, ...], other: tuple[Mark, ...]) -> int:
+    pairs: Iterable[tuple[Mark, Mark]] = zip(one, other, strict=False)
+    return next((index for index, (mine, yours) in enumerate(pairs) if mine != yours), min(len(one), len(other)))
+
+
+def _one_above_the_other(expected: str, actual: str, caret: int | None = None) -> list[str]:
+    lines = [f"    expected  {expected}", f"    actual    {actual}"]
+    if caret is None:
+        if expected == actual:
+            return lines
+        shorter = min(len(expected), len(actual))
+        caret = next((index for index in range(shorter) if expected[index] != actual[index]), shorter)
+    return [*lines, "              " + " " * caret + "^"]
+
+
+def _described(mark: Mark | None) -> str:
+    match mark:
+        case None:
+            return "nothing more"
+        case Next(instant, value):
+            return f"{value!r} at {instant / 1000:g} ms"
+        case Failed(instant, error):
+            return f"the error {error!r} at {instant / 1000:g} ms"
+        case Completed(instant):
+            return f"completion at {instant / 1000:g} ms"

@@ -1,0 +1,130 @@
+"""What a failure looks like."""
+
+from __future__ import annotations
+
+import pytest
+
+from rxphoenix.testing import MarbleFailure, World, marbles
+from rxphoenix.testing.expectations import compare
+from rxphoenix.testing.notation import parse
+
+
+def failure(expect: object) -> str:
+    """The text of the failure that a test ends with."""
+    assert callable(expect)
+    with pytest.raises(MarbleFailure) as caught, marbles() as m:
+        expect(m)
+    return str(caught.value)
+
+
+def test_two_drawings_one_above_the_other_and_a_caret_where_they_part():
+    def expect(m: World) -> None:
+        m.expect(m.cold("--a--b|")).to_be("--a---b|")
+
+    lines = failure(expect).splitlines()
+    assert "did not do what was drawn" in lines[0]
+    assert lines[1:] == [
+        "    expected  --a---b|",
+        "    actual    --a--b|",
+        "                   ^",
+        "    expected: 'b' at 6 ms",
+        "    actual:   'b' at 5 ms",
+    ]
+
+
+def test_a_value_that_differs_gets_a_character_of_its_own_and_is_shown():
+    def expect(m: World) -> None:
+        m.expect(m.cold("-a-b", {"a": 1, "b": 3})).to_be("-a-b", {"a": 1, "b": 2})
+
+    text = failure(expect)
+    drawn = text.splitlines()
+    assert drawn[1] == "    expected  -a-b"
+    assert drawn[2].startswith("    actual    -a-")
+    assert drawn[2][-1] not in "ab"
+    assert drawn[3] == "                 ^"
+    assert "expected: 2 at 3 ms" in text
+    assert "actual:   3 at 3 ms" in text
+    assert "b = 2" in text
+
+
+def test_an_error_that_differs_is_pointed_at():
+    def expect(m: World) -> None:
+        m.expect(m.cold("-a-#", error=ValueError("this"))).to_be("-a-#", error=ValueError("that"))
+
+    text = failure(expect)
+    assert "    expected  -a-#\n    actual    -a-#\n                 ^" in text
+    assert "expected: the error ValueError('that') at 3 ms" in text
+    assert "actual:   the error ValueError('this') at 3 ms" in text
+
+
+@pytest.mark.parametrize(
+    ("happened", "drawn", "words"),
+    [
+        ("-a-b", "-a", "expected: nothing more\n    actual:   'b' at 3 ms"),
+        ("-a", "-a-b", "expected: 'b' at 3 ms\n    actual:   nothing more"),
+        ("-a|", "-a", "expected: nothing more\n    actual:   completion at 2 ms"),
+        ("-a", "-a#", "expected: the error Exception('error') at 2 ms\n    actual:   nothing more"),
+        ("-(ab)", "-(ba)", "expected: 'b' at 1 ms\n    actual:   'a' at 1 ms"),
+        ("-a", "", "expected: nothing more\n    actual:   'a' at 1 ms"),
+    ],
+)
+def test_what_is_missing_and_what_is_too_much(happened: str, drawn: str, words: str):
+    text = failure(lambda m: m.expect(m.cold(happened)).to_be(drawn))
+    assert words in text
+    assert text.count("^") == 1
+
+
+def test_a_microsecond_is_a_difference():
+    text = failure(lambda m: m.expect(m.cold("1ms a")).to_be("1.001ms a"))
+    assert "expected: 'a' at 1.001 ms" in text
+
+
+def test_equal_drawings_are_no_failure_however_they_are_written():
+    assert compare("it", parse("-----a"), parse("5ms a---"), {}) is None
+
+
+def test_all_that_failed_is_told():
+    def expect(m: World) -> None:
+        m.expect(m.cold("a")).to_be("b")
+        m.expect(m.cold("c")).to_be("c")
+        m.expect(m.cold("d")).to_be("e")
+
+    assert failure(expect).count("did not do what was drawn") == 2
+
+
+def test_subscriptions_are_drawn_too():
+    def expect(m: World) -> None:
+        cold = m.cold("--a")
+        m.expect(cold, "-^--!").to_be("---a")
+        m.expect(cold, "--^").to_be("----a")
+        m.expect_subscriptions(cold).to_be("-^---!")
+
+    assert failure(expect).splitlines() == [
+        "the subscriptions to '--a' differ",
+        "    expected  -^---!",
+        "    actual    -^--!",
+        "                  ^",
+        "    expected  (no subscription)",
+        "    actual    --^",
+        "              ^",
+    ]
+
+
+def test_frames_are_drawn_too():
+    def expect(m: World) -> None:
+        phoenix = m.phoenix()
+        m.expect(phoenix.socket().channel("room:1").push("say", {"n": 1})).to_be("(a|)", {"a": {}})
+        m.expect_frames(phoenix.topic("room:1")).to_be(
+            "(jsl)", {"j": "phx_join", "s": ("say", {"n": 2}), "l": "phx_leave"}
+        )
+
+    text = failure(expect)
+    assert "the frames to <VirtualTopic 'room:1'>" in text
+    assert "expected: ('say', {'n': 2}) at 0 ms" in text
+    assert "actual:   ('say', {'n': 1}) at 0 ms" in text
+
+
+def test_expectations_without_a_drawing_are_failures():
+    text = failure(lambda m: (m.expect_subscriptions(m.cold("a")), m.expect_frames(m.phoenix())))
+    assert "expect_subscriptions was never told" in text
+    assert "expect_frames was never told" in text
