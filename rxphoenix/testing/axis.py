@@ -63,8 +63,9 @@ class Axis:
         gaps = [later - earlier for earlier, later in pairwise(happening)]
         shortest = min(gaps, default=min((drawing.frame for drawing in drawings), default=1_000))
         self._scale = _SMALLEST_GAP / shortest
-        end = max([happening[-1], *(drawing.length for drawing in drawings)])
-        self._instants = happening if end == happening[-1] else [*happening, end]
+        self._last = happening[-1]
+        end = max([self._last, *(drawing.length for drawing in drawings)])
+        self._instants = happening if end == self._last else [*happening, end]
         self._positions = [0.0]
         self._runs: list[list[Instant]] = [[self._instants[0]]]
         self.folds: list[float] = []
@@ -112,9 +113,10 @@ class Axis:
             return Tick(instant, text)
 
         # Where time goes on after a fold must be told; what else there is room for comes after that.
-        ends = [0, *(run[0] for run in self._runs), *(run[-1] for run in self._runs)]
+        starts = [0, *(run[0] for run in self._runs)]
         regular = [instant for run in self._runs for instant in self._regular(run[0], run[-1])]
-        for instant in [*ends, *regular]:
+        ends = [run[-1] for run in self._runs if run[-1] <= self._last]
+        for instant in [*starts, *regular, *ends]:
             if instant not in marked and (tick := place(instant)) is not None:
                 yield tick
 

@@ -150,7 +150,8 @@ class _Scanner:
                 yield self._event(instant, offset)
                 empty = False
                 offset += 1
-        raise self.mistake(len(self.text), f"the group of column {start + 1} is not closed", "')'")
+        column = start - self.text.rfind("\n", 0, start)
+        raise self.mistake(len(self.text), f"the group of column {column} is not closed", "')'")
 
     def _progression(self, offset: int) -> tuple[Instant, int] | None:
         if offset and not self.text[offset - 1].isspace():

@@ -125,6 +125,9 @@ def legend(drawing: Drawing, symbols: Mapping[str, Any] | None = None) -> dict[s
 _LONGEST_RUN = 12
 """The longest gap, in frames, that is drawn frame by frame."""
 
+_READABLE = re.compile(r"[0-9]+(\.[0-9]+)?m?s|[0-9]+(\.[0-9]{1,2})?m")
+"""Minutes with more than two decimals are better told in seconds."""
+
 _SPARE = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
 
@@ -161,28 +164,39 @@ def symbols_for(drawing: Drawing, symbols: Mapping[str, Any] | None = None) -> l
         drawing: the drawing.
         symbols: what characters stand for; these are used first.
     """
-    given = {symbol: value for symbol, value in (symbols or {}).items() if _can_stand_for_a_value(symbol)}
-    taken = dict(given)
+    taken: dict[str, Any] = {}
+    by_value: dict[Any, str] = {}
+
+    def take(symbol: str, value: Any) -> str:
+        taken[symbol] = value
+        try:
+            by_value.setdefault(value, symbol)
+        except Exception:
+            # What cannot be hashed is found by comparing.
+            return symbol
+        return symbol
+
+    def known(value: Any) -> str | None:
+        try:
+            return by_value.get(value)
+        except Exception:
+            return next((symbol for symbol, each in taken.items() if same_value(each, value)), None)
+
+    for symbol, value in (symbols or {}).items():
+        if _can_stand_for_a_value(symbol):
+            take(symbol, value)
     marks = sorted((mark for mark in drawing.marks if isinstance(mark, Next)), key=lambda mark: mark.instant)
+    # What one mark would like to be drawn as is not given to the value of another.
+    wished = {wish for mark in marks for wish in (mark.symbol, mark.value) if type(wish) is str}
     spare = _spare_symbols()
 
     def choose(mark: Next) -> str:
-        for symbol, value in taken.items():
-            if same_value(value, mark.value):
-                return symbol
         for symbol in (mark.symbol, mark.value):
             if _can_stand_for_a_value(symbol) and symbol not in taken:
                 return symbol
-        # What a later mark would like to be drawn as is left to it.
-        wished = {wish for each in marks for wish in (each.symbol, each.value) if isinstance(wish, str)}
         return next(symbol for symbol in spare if symbol not in taken and symbol not in wished)
 
-    chosen: list[str] = []
-    for mark in marks:
-        symbol = choose(mark)
-        taken.setdefault(symbol, mark.value)
-        chosen.append(symbol)
-    return chosen
+    return [known(mark.value) or take(choose(mark), mark.value) for mark in marks]
 
 
 def _spare_symbols() -> Iterator[str]:
@@ -208,7 +222,7 @@ def _printed(
     clock = min([0, *moments]) if moments else 0
     for cluster in _clusters(list(moments.items()), frame):
         first, characters = cluster[0]
-        pieces.append(_gap(first - clock, frame))
+        pieces += _gap(first - clock, frame)
         if len(cluster) > 1:
             inner = [characters]
             for (before, _), (instant, following) in pairwise(cluster):
@@ -217,7 +231,7 @@ def _printed(
         else:
             pieces.append(f"({characters})" if len(characters) > 1 else characters)
         clock = _end(cluster, frame)
-    pieces.append(_gap(length - clock, frame))
+    pieces += _gap(length - clock, frame)
     return _spaced(pieces)
 
 
@@ -239,11 +253,15 @@ def _end(cluster: list[tuple[Instant, str]], frame: Instant) -> Instant:
     return instant + frame * (len(characters) + 2 if grouped else 1)
 
 
-def _gap(duration: Instant, frame: Instant) -> str:
+def _gap(duration: Instant, frame: Instant) -> list[str]:
     if duration <= 0:
-        return ""
+        return []
     frames, rest = divmod(duration, frame)
-    return duration_text(duration) if rest or frames > _LONGEST_RUN else "-" * frames
+    if not rest and frames <= _LONGEST_RUN:
+        return ["-" * frames]
+    # A few frames and a round time are shorter than a crooked time: "- 1s" rather than "1.001s".
+    written = [("-" * few, duration_text(duration - few * frame)) for few in range(4) if duration > few * frame]
+    return list(min(written, key=lambda pieces: len(" ".join(filter(None, pieces)))))
 
 
 def duration_text(duration: Instant) -> str:
@@ -253,7 +271,7 @@ def duration_text(duration: Instant) -> str:
         duration: in microseconds, not negative.
     """
     texts = [_decimal(duration, size) + unit for unit, size in reversed(tuple(UNITS.items())) if duration >= size]
-    exact = [text for text in texts if PROGRESSION.fullmatch(text)]
+    exact = [text for text in texts if _READABLE.fullmatch(text)]
     return min(exact, key=len, default=_decimal(duration, 1_000) + "ms")
 
 

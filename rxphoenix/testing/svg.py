@@ -17,7 +17,7 @@ from html import escape
 from typing import Any, NamedTuple, TypeAlias
 
 from rxphoenix.testing.axis import Axis, columns, instant_text
-from rxphoenix.testing.drawing import Completed, Drawing, Failed, Instant, Next, same_value
+from rxphoenix.testing.drawing import Completed, Drawing, Failed, Instant, Next
 from rxphoenix.testing.printing import symbols_for
 
 __all__ = ["Lane", "Note", "Operator", "Row", "svg"]
@@ -153,10 +153,9 @@ def svg(lanes: Iterable[Row], *, title: str | None = None) -> str:
     return _Picture(list(lanes), title).text()
 
 
-class _Value(NamedTuple):
+class _Shown(NamedTuple):
     """How one value is shown: in its circle, in which colour, and, if it is too long for a circle, below."""
 
-    value: Any
     short: str
     colour: int
     text: str | None
@@ -170,7 +169,7 @@ class _Picture:
         self.title = title
         drawings = [row.drawing for row in rows if isinstance(row, Lane)]
         self.axis = Axis(drawings)
-        self.values = _values(drawings)
+        self.by_mark, self.values = _shown(drawings)
         labels = [_clipped(row.label, _LONGEST_LABEL) for row in rows if isinstance(row, Lane)]
         self.left = _MARGIN + max((columns(label) * 7 + 16 for label in labels), default=0) + _RADIUS
         self.right = max([self.left + self.axis.width, *self._widths()])
@@ -305,8 +304,8 @@ class _Picture:
                               y2=y + 17 + reach, class_="end")  # fmt: skip
                 case Failed(instant, error):
                     self._error(x, y + depth * _STACKED, instant, error)
-                case Next(instant, value):
-                    self._value(x, y + depth * _STACKED, instant, value)
+                case Next():
+                    self._value(x, y + depth * _STACKED, mark)
         return y + _BELOW + max(0, max(stacks.values(), default=1) - 1) * _STACKED
 
     def _line(self, drawing: Drawing, y: float) -> None:
@@ -334,41 +333,49 @@ class _Picture:
         self._add("path", None, tooltip, d=f"M{_number(x - 8)} {_number(y - 8)}l16 16m0 -16l-16 16", class_="error")
         self._add("text", _told(error), x=x + 15, y=y + 4, class_="mono reason")
 
-    def _value(self, x: float, y: float, instant: Instant, value: Any) -> None:
-        shown = next(each for each in self.values if same_value(each.value, value))
-        self._circle(x, y, shown, f"{shown.text or shown.short} at {instant_text(instant)}")
+    def _value(self, x: float, y: float, mark: Next) -> None:
+        shown = self.by_mark[id(mark)]
+        self._circle(x, y, shown, f"{shown.text or shown.short} at {instant_text(mark.instant)}")
 
-    def _circle(self, x: float, y: float, shown: _Value, tooltip: str | None = None) -> None:
+    def _circle(self, x: float, y: float, shown: _Shown, tooltip: str | None = None) -> None:
         self._add("circle", None, tooltip, cx=x, cy=y, r=_RADIUS, class_=f"v{shown.colour}")
         small = "mono small" if columns(shown.short) > 2 else "mono"
         self._add("text", shown.short, x=x, y=y + 4, class_=small, text_anchor="middle")
 
     def _legend(self, y: float) -> float:
-        told = [value for value in self.values if value.text is not None]
-        for number, value in enumerate(told):
-            middle = y + 22 + number * 32
-            self._circle(float(_MARGIN + _RADIUS), middle, value)
-            self._add("text", value.text, x=_MARGIN + 2 * _RADIUS + 10, y=middle + 4, class_="mono")
-        return y + (len(told) * 32 + 8 if told else 0)
+        """Tell the abbreviated values, several in a row where they are short."""
+        x, middle = float(_MARGIN), y - 10
+        for number, value in enumerate(value for value in self.values if value.text is not None):
+            assert value.text is not None
+            width = 2 * _RADIUS + 10 + columns(value.text) * _MONOSPACE + 20
+            if number == 0 or x + width > self.right:
+                x, middle = float(_MARGIN), middle + 32
+            self._circle(x + _RADIUS, middle, value)
+            self._add("text", value.text, x=x + 2 * _RADIUS + 8, y=middle + 4, class_="mono")
+            x += width
+        return max(y, middle + 16)
 
 
-def _values(drawings: Sequence[Drawing]) -> list[_Value]:
-    """Decide for each different value of a picture how it is shown."""
+def _shown(drawings: Sequence[Drawing]) -> tuple[dict[int, _Shown], list[_Shown]]:
+    """Decide how each value is shown: by the identity of its mark, and once for each that is different."""
     marks = [mark for drawing in drawings for mark in drawing.marks if isinstance(mark, Next)]
-    together = Drawing(tuple(marks))
-    values = [mark.value for mark in sorted(marks, key=lambda mark: mark.instant)]
-    different: list[tuple[str, Any]] = []
-    for symbol, value in zip(symbols_for(together), values, strict=True):
-        if not any(same_value(value, known) for _, known in different):
-            different.append((symbol, value))
-    texts = [_told(value, plain=True) for _, value in different]
-    abbreviated = {symbol for (symbol, _), text in zip(different, texts, strict=True) if _is_long(text)}
-    shown: list[_Value] = []
-    for number, ((symbol, value), text) in enumerate(zip(different, texts, strict=True)):
-        # A short value shows itself, unless another one is abbreviated in the same way.
-        short = symbol if _is_long(text) or text in abbreviated else text
-        shown.append(_Value(value, short, number % len(_CIRCLES_LIGHT), None if short == text else _told(value)))
-    return shown
+    marks.sort(key=lambda mark: mark.instant)
+    # What is one character long stands for itself, whatever another lane means by that character.
+    plain = {mark.value: mark.value for mark in marks if type(mark.value) is str and len(mark.value) == 1}
+    symbols = symbols_for(Drawing(tuple(marks)), plain)
+    texts = {symbol: _told(mark.value, plain=True) for symbol, mark in zip(symbols, marks, strict=True)}
+    abbreviations = {symbol for symbol, text in texts.items() if _is_long(text)}
+    different: dict[str, _Shown] = {}
+    by_mark: dict[int, _Shown] = {}
+    for symbol, mark in zip(symbols, marks, strict=True):
+        if symbol not in different:
+            text = texts[symbol]
+            # A short value shows itself, unless another one is abbreviated in the same way.
+            short = text if symbol not in abbreviations and text not in abbreviations else symbol
+            colour = len(different) % len(_CIRCLES_LIGHT)
+            different[symbol] = _Shown(short, colour, None if short == text else _told(mark.value))
+        by_mark[id(mark)] = different[symbol]
+    return by_mark, list(different.values())
 
 
 def _is_long(text: str) -> bool:
