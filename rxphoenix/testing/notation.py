@@ -53,9 +53,9 @@ class MarbleSyntaxError(ValueError):
         from rxphoenix.testing.notation import MarbleSyntaxError, parse
 
         try:
-            parse("--(ab--|")
+            parse("--a)--|")
         except MarbleSyntaxError as mistake:
-            assert (mistake.line, mistake.column) == (1, 6)
+            assert (mistake.line, mistake.column) == (1, 4)
         ```
     """
 

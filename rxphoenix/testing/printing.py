@@ -226,7 +226,7 @@ def _printed(
         if len(cluster) > 1:
             inner = [characters]
             for (before, _), (instant, following) in pairwise(cluster):
-                inner += [duration_text(instant - before), following]
+                inner += [_Time(duration_text(instant - before)), following]
             pieces.append("(" + _spaced(inner) + ")")
         else:
             pieces.append(f"({characters})" if len(characters) > 1 else characters)
@@ -253,6 +253,12 @@ def _end(cluster: list[tuple[Instant, str]], frame: Instant) -> Instant:
     return instant + frame * (len(characters) + 2 if grouped else 1)
 
 
+class _Time(str):
+    """A time progression among the pieces of a drawing, which values may look like."""
+
+    __slots__ = ()
+
+
 def _gap(duration: Instant, frame: Instant) -> list[str]:
     if duration <= 0:
         return []
@@ -260,7 +266,7 @@ def _gap(duration: Instant, frame: Instant) -> list[str]:
     if not rest and frames <= _LONGEST_RUN:
         return ["-" * frames]
     # A few frames and a round time are shorter than a crooked time: "- 1s" rather than "1.001s".
-    written = [("-" * few, duration_text(duration - few * frame)) for few in range(4) if duration > few * frame]
+    written = [("-" * few, _Time(duration_text(duration - few * frame))) for few in range(4) if duration > few * frame]
     return list(min(written, key=lambda pieces: len(" ".join(filter(None, pieces)))))
 
 
@@ -290,16 +296,15 @@ def _decimal(duration: Instant, size: int) -> str:
 
 def _spaced(pieces: list[str]) -> str:
     """Join pieces, with spaces around the times and where values would be read as one."""
-    runs: list[str] = []
-    joined = False
-    for piece in filter(None, pieces):
-        time = PROGRESSION.fullmatch(piece) is not None
-        if joined and not time:
-            runs[-1] += piece
+    words: list[str] = []
+    run = ""
+    for piece in pieces:
+        if isinstance(piece, _Time):
+            words += [_unambiguous(run), piece]
+            run = ""
         else:
-            runs.append(piece)
-        joined = not time
-    return " ".join(run if PROGRESSION.fullmatch(run) and run in pieces else _unambiguous(run) for run in runs)
+            run += piece
+    return " ".join(filter(None, [*words, _unambiguous(run)]))
 
 
 def _unambiguous(run: str) -> str:

@@ -235,6 +235,12 @@ def test_another_frame_prints_the_same_times():
     assert parse(render(drawing, frame=0.002), frame=0.002) == drawing
 
 
+def test_values_that_look_like_a_time_are_kept_apart():
+    drawing = Drawing((Next(0, "1"), Next(1, "1"), Next(1, "m"), Next(90_000, "2"), Next(91_000, "s")))
+    assert render(drawing) == "(1 0.001ms 1 m) 88.999ms 2 s"
+    assert parse(render(drawing)) == drawing
+
+
 def test_symbols_are_given_remembered_or_chosen():
     values = {"x": {"n": 1}, "y": [2]}
     drawing = Drawing(
