@@ -6,7 +6,9 @@ printing them (``notation.py``), and when all this happens (``world.py``).
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any, Protocol
 
 from reactivex import Observable, abc
@@ -125,6 +127,17 @@ class Expectation(Protocol):
 _NO_DRAWING = "was never told what to expect: add .to_be(...)"
 
 
+def _name_of(observable: Observable[Any]) -> str:
+    plain = type(observable).__repr__ is object.__repr__
+    return "an observable" if plain else repr(observable)
+
+
+def _where() -> str:
+    """The line of the test that expects something."""
+    frame = sys._getframe(3)  # pyright: ignore[reportPrivateUsage]
+    return f" ({Path(frame.f_code.co_filename).name}:{frame.f_lineno})"
+
+
 class ObservableExpectation:
     """What an observable is expected to do; made by ``m.expect()``."""
 
@@ -137,10 +150,11 @@ class ObservableExpectation:
         self._marks: list[Mark] = []
         self._expected: Drawing | None = None
         self._symbols: Mapping[str, Any] = {}
-        self._name = repr(observable)
+        self._name = f"{_name_of(observable)}{_where()}"
         self._subscription: abc.DisposableBase = Disposable()
         self._disposed = False
         subscribed, disposed = parse_subscription(subscription, frame=frame)
+        self._until = max(subscribed or 0, disposed or 0)
         scheduler.at(self._zero + (subscribed or 0), lambda: self._subscribe(observable), first=True)
         if disposed is not None:
             scheduler.at(self._zero + disposed, self.dispose, first=True)
@@ -174,8 +188,8 @@ class ObservableExpectation:
 
     @property
     def last_drawn(self) -> Instant:
-        """The last instant of the drawing, in microseconds from the beginning."""
-        return self._zero + (0 if self._expected is None else self._expected.length)
+        """The last instant that is drawn, in microseconds from the beginning."""
+        return self._zero + max(self._until, 0 if self._expected is None else self._expected.length)
 
     def dispose(self) -> None:
         """End the subscription."""
@@ -202,6 +216,7 @@ class SubscriptionsExpectation:
 
     def __init__(self, observable: ColdObservable | HotObservable, frame: float) -> None:
         self._observable = observable
+        self._where = _where()
         self._frame = frame
         self._expected: tuple[str, ...] | None = None
 
@@ -217,12 +232,12 @@ class SubscriptionsExpectation:
     def problem(self) -> str | None:
         """What is wrong, drawn."""
         if self._expected is None:
-            return f"expect_subscriptions {_NO_DRAWING}"
+            return f"expect_subscriptions{self._where} {_NO_DRAWING}"
         actual = self._observable.subscriptions
         if actual == self._wanted:
             return None
         name = render(self._observable.drawing)
-        lines = [f"the subscriptions to {name!r} differ"]
+        lines = [f"the subscriptions to {name!r} are not those drawn{self._where}"]
         missing = "(no subscription)"
         for index in range(max(len(self._wanted), len(actual))):
             wanted = render_subscription(*self._wanted[index], frame=self._frame) if index < len(self._wanted) else None
@@ -241,6 +256,7 @@ class FramesExpectation:
 
     def __init__(self, source: _Frames, frame: float) -> None:
         self._source = source
+        self._where = _where()
         self._frame = frame
         self._expected: Drawing | None = None
         self._symbols: Mapping[str, Any] = {}
@@ -265,7 +281,7 @@ class FramesExpectation:
     def problem(self) -> str | None:
         """What is wrong, drawn."""
         if self._expected is None:
-            return f"expect_frames {_NO_DRAWING}"
+            return f"expect_frames{self._where} {_NO_DRAWING}"
         frames = [frame for frame in self._source.sent if self._heartbeats or not _is_heartbeat(frame)]
         wanted = [mark.value if isinstance(mark, Next) else None for mark in self._expected.marks]
         marks = [
@@ -273,7 +289,7 @@ class FramesExpectation:
             for index, frame in enumerate(frames)
         ]
         actual = Drawing(tuple(marks), frame=self._expected.frame, length=self._expected.length)
-        return compare(f"the frames to {self._source!r}", self._expected, actual, self._symbols)
+        return compare(f"the client of {self._source!r}{self._where}", self._expected, actual, self._symbols)
 
     @property
     def last_drawn(self) -> Instant:
@@ -320,7 +336,7 @@ def compare(name: str, expected: Drawing, actual: Drawing, symbols: Mapping[str,
     """
     if expected.marks == actual.marks:
         return None
-    used = {mark.symbol: mark.value for mark in expected.marks if isinstance(mark, Next)}
+    used = {**{mark.symbol: mark.value for mark in expected.marks if isinstance(mark, Next)}, **symbols}
     drawn, happened = render(expected, symbols=used), render(actual, symbols=used)
     names = {**legend(actual, used), **legend(expected, used)}
     index = _first_difference(expected.marks, actual.marks)

@@ -241,6 +241,9 @@ class VirtualPhoenix:
         )
         return topic if served else None
 
+    def __repr__(self) -> str:
+        return "<VirtualPhoenix>"
+
 
 class _Link:
     """One attempt, and the connection that comes of it."""

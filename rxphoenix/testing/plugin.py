@@ -48,6 +48,7 @@ def marbles(request: pytest.FixtureRequest) -> Generator[World, None, None]:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
     """Finish the world of a test that has passed so far."""
+    __tracebackhide__ = True
     yield
     for world in item.stash.setdefault(_worlds, []):
         world.finish()

@@ -134,7 +134,8 @@ class VirtualTopic:
         """Draw how the next joins go, one drawing each, from the instant at which the server gets to it.
 
         Arguments:
-            drawings: a value accepts, ``#`` crashes the join, an empty drawing never answers.
+            drawings: a value accepts, ``#`` crashes the join, an empty drawing never answers. As on a real server
+                a join that is not answered keeps the whole connection waiting; ``"11s j"`` answers late.
             values: what a character accepts with, ``{}`` if it is not there; ``Reply("error", ...)`` refuses.
 
         Example:

@@ -250,6 +250,7 @@ class World:
         Raises:
             MarbleFailure, RealTimeUsed: see ``marbles``.
         """
+        __tracebackhide__ = True  # pytest shows the drawings, and not this function
         if self._finished:
             return
         self._finished = True
