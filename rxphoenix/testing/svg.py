@@ -77,7 +77,7 @@ _LONGEST_IN_CIRCLE = 3
 
 _SHAPES = """
 .marbles{font:13px system-ui,sans-serif}
-.marbles .mono{font:12px ui-monospace,monospace}
+.marbles .mono{font:12px ui-monospace,monospace;white-space:pre}
 .marbles .heading{font-weight:600;font-size:15px}
 .marbles .tick{font-size:11px}
 .marbles .small{font-size:10px}
