@@ -10,12 +10,14 @@ given
 when
   channel("room:a").on("news")          one expression, from its subscription on
   subscribed        ^-----!             optional: when it is subscribed and disposed
+  options           {"linger": 0.01}    optional: options of the socket
 then
   observed          ----n--             what is expected: lanes again
   sent              j-----l
 where
   n = {"body": "hello"}                 what the letters stand for
   j = join("room:a")
+  # = error("JoinRefused", "room:a", {})
 # a comment
 ```
 
@@ -34,7 +36,10 @@ from typing import Final
 __all__ = ["GIVEN", "THEN", "ExpressionText", "Lane", "MarbleFile", "MarbleFileError", "read"]
 
 SECTIONS: Final = ("given", "when", "then", "where")
-GIVEN: Final = {"phoenix": True, "joins": True, "replies": True, "link": False, "hot": True, "cold": True}
+GIVEN: Final = {
+    "phoenix": True, "joins": True, "replies": True, "hot": True, "cold": True,
+    "connects": False, "drops": False, "hangs": False,
+}  # fmt: skip
 """The lanes of what happens outside, and whether each needs a name."""
 
 THEN: Final = {"observed": False, "sent": False, "state": False, "channel": True, "subscriptions": True}
@@ -93,6 +98,7 @@ class MarbleFile:
         given: what happens outside.
         expression: what is subscribed.
         subscribed: the drawing of its subscription, if there is one.
+        options: the options of the socket, if there are any.
         then: what is expected.
         values: what each symbol stands for.
         lines: the text, for error messages.
@@ -104,6 +110,7 @@ class MarbleFile:
     given: tuple[Lane, ...]
     expression: ExpressionText
     subscribed: Lane | None
+    options: ExpressionText | None
     then: tuple[Lane, ...]
     values: dict[str, ExpressionText]
     lines: tuple[str, ...]
@@ -159,7 +166,7 @@ class _Reader:
         heading = self._split()
         title = heading[0] if heading else ""
         paragraphs = "\n".join(heading[1:]).strip()
-        expression, subscribed = self._when()
+        expression, subscribed, options = self._when()
         return MarbleFile(
             path=self._path,
             title=title,
@@ -167,6 +174,7 @@ class _Reader:
             given=tuple(self._lane(line, text) for line, text in self._sections["given"]),
             expression=expression,
             subscribed=subscribed,
+            options=options,
             then=self._then(),
             values=self._values(),
             lines=self._lines,
@@ -180,7 +188,7 @@ class _Reader:
         heading: list[str] = []
         for number, text in enumerate(self._lines, 1):
             stripped = text.strip()
-            if stripped.startswith("#"):
+            if stripped.startswith("#") and not _VALUE.match(stripped):
                 continue
             if stripped in SECTIONS:
                 self._open(stripped, number, text)
@@ -222,14 +230,18 @@ class _Reader:
             )
         return Lane(kind, name, drawing, number, text.rindex(drawing) + 1)
 
-    def _when(self) -> tuple[ExpressionText, Lane | None]:
+    def _when(self) -> tuple[ExpressionText, Lane | None, ExpressionText | None]:
         subscribed: Lane | None = None
+        options: ExpressionText | None = None
         parts: list[tuple[int, str]] = []
         for number, text in self._sections["when"]:
             if text.split()[0] == "subscribed" and len(text.split()) > 1 and text.split()[1][0] in "^-0123456789":
                 if subscribed is not None:
                     raise self._mistake(number, 1, "a second drawing of the subscription; expected one")
                 subscribed = self._lane(number, text)
+            elif text.split()[0] == "options" and text.split()[1:2] and text.split()[1].startswith("{"):
+                column = text.index("{") + 1
+                options = ExpressionText(text[column - 1 :].rstrip(), number, column)
             else:
                 parts.append((number, text))
         if not parts:
@@ -237,7 +249,7 @@ class _Reader:
         number, first = parts[0]
         indent = len(first) - len(first.lstrip())
         source = "\n".join([first.strip(), *(text.strip() for _, text in parts[1:])])
-        return ExpressionText(source, number, indent + 1), subscribed
+        return ExpressionText(source, number, indent + 1), subscribed, options
 
     def _then(self) -> tuple[Lane, ...]:
         lanes = tuple(self._lane(number, text) for number, text in self._sections["then"])

@@ -16,12 +16,13 @@ It goes on.
 given
   # a comment
   phoenix  room:a   ----n------
-  link              ------x
+  drops             ------x
   hot      words    -a-(bc|)
 when
   channel("room:a").on("news").pipe(
       ops.take(1))
   subscribed        ^-----!
+  options           {"linger": 0.01}
 then
   observed          ----n--
   sent              j 10ms l
@@ -38,13 +39,15 @@ def test_it_has_a_title_a_description_lanes_an_expression_and_values() -> None:
     assert file.description == "Two subscriptions to a topic share one join.\n\nIt goes on."
     assert [(lane.kind, lane.name, lane.drawing) for lane in file.given] == [
         ("phoenix", "room:a", "----n------"),
-        ("link", "", "------x"),
+        ("drops", "", "------x"),
         ("hot", "words", "-a-(bc|)"),
     ]
     assert file.expression.source == 'channel("room:a").on("news").pipe(\nops.take(1))'
     assert file.expression.line == 14
     assert file.subscribed is not None
     assert file.subscribed.drawing == "^-----!"
+    assert file.options is not None
+    assert file.options.source == '{"linger": 0.01}'
     assert [(lane.kind, lane.name, lane.drawing) for lane in file.then] == [
         ("observed", "", "----n--"),
         ("sent", "", "j 10ms l"),
