@@ -1,4 +1,4 @@
-"""The plugin, where no installed distribution brings it by its entry point."""
+"""The plugin, which pyproject.toml keeps from being loaded by its entry point, before coverage begins."""
 
 from __future__ import annotations
 
@@ -9,4 +9,4 @@ from rxphoenix.testing import plugin
 
 def pytest_configure(config: pytest.Config) -> None:
     if not config.pluginmanager.is_registered(plugin):
-        config.pluginmanager.register(plugin, "rxphoenix")
+        config.pluginmanager.register(plugin, plugin.__name__)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import tomllib
+from importlib.metadata import entry_points
 
 import pytest
 
 from rxphoenix.testing import World
 from tests.house.architecture import ROOT
 
-PLUGIN = ("-p", "rxphoenix.testing.plugin", "-p", "no:randomly", "-p", "no:cacheprovider")
+INSTALLED = any(entry.value == "rxphoenix.testing.plugin" for entry in entry_points(group="pytest11"))
+PLUGIN = (*(() if INSTALLED else ("-p", "rxphoenix.testing.plugin")), "-p", "no:randomly", "-p", "no:cacheprovider")
 
 
 def test_the_fixture_is_a_world(marbles: World):
