@@ -1,6 +1,6 @@
 """The ``rxphoenix`` command: its arguments, and what becomes of them.
 
-What lives here: parsing, and exit statuses. What does not: what a command does (``demo.py``, ``serve.py``).
+What lives here: parsing, and exit statuses. What does not: what a command does (``demo.py``, ``serve.py``, ``marbles.py``).
 """
 
 from __future__ import annotations
@@ -49,6 +49,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 from rxphoenix.cli.serve import serve
 
                 return asyncio.run(serve(options.application, options.host, options.port))
+            case "marbles":
+                from rxphoenix.cli.marbles import check, render
+
+                done = render(options.file, options.output) if options.action == "render" else check(options.paths)
+                return ENDED if done else FAILED
             case _:
                 parser.print_help()
                 return ENDED
@@ -100,6 +105,19 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument(
         "--port", type=_port, default=4000, help="the port to listen on, 0 for any free one (default: %(default)s)"
     )
+    marbles = commands.add_parser(
+        "marbles",
+        help="run marble files, or draw them",
+        description="Run marble files, or draw them.",
+        epilog=_STATUSES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    actions = marbles.add_subparsers(dest="action", title="commands", metavar="command", required=True)
+    check = actions.add_parser("check", help="run marble files", description="Run marble files in virtual time.")
+    check.add_argument("paths", nargs="+", metavar="PATH", help="a file, or a folder of *.marble files")
+    render = actions.add_parser("render", help="draw a marble file", description="Draw a marble file as SVG.")
+    render.add_argument("file", metavar="FILE", help="the marble file")
+    render.add_argument("-o", "--output", required=True, metavar="FILE", help="where the SVG goes")
     return parser
 
 

@@ -22,7 +22,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> MarbleFile
     """Collect a marble file."""
     if file_path.suffix != ".marble":
         return None
-    return MarbleFileTest.from_parent(parent, path=file_path)
+    return MarbleFileTest.from_parent(parent, path=file_path)  # pyright: ignore[reportUnknownMemberType]
 
 
 class MarbleFileTest(pytest.File):
@@ -30,7 +30,7 @@ class MarbleFileTest(pytest.File):
 
     def collect(self) -> Iterator[MarbleTest]:
         """Make its one test."""
-        yield MarbleTest.from_parent(self, name=self.path.stem)
+        yield MarbleTest.from_parent(self, name=self.path.stem)  # pyright: ignore[reportUnknownMemberType]
 
 
 class MarbleTest(pytest.Item):
