@@ -46,6 +46,7 @@ from rxphoenix.server.session import Session
 from rxphoenix.testing.clock import VirtualScheduler
 from rxphoenix.testing.drawing import Completed, Drawing, Failed, Instant, Mark, Next, microseconds
 from rxphoenix.testing.notation import parse
+from rxphoenix.testing.printing import RESERVED
 from rxphoenix.testing.topic import Answers, SentFrame, VirtualChannel, VirtualTopic
 from rxphoenix.transports.base import CloseRequest, ConnectRequest, Opened, TransportEvent
 
@@ -138,15 +139,20 @@ class VirtualPhoenix:
         return self._topics.setdefault(topic, VirtualTopic(self, topic))
 
     def connects(
-        self, *drawings: str, values: Mapping[str, Exception] | None = None, error: Exception | None = None
+        self, *drawings: str, values: Mapping[str, Exception | int] | None = None, error: Exception | None = None
     ) -> None:
         """Draw how the next attempts to connect go, one drawing each, from its start.
 
         Arguments:
             drawings: ``o`` opens; ``#`` before it refuses, after it loses the link; ``|`` after it closes with 1000;
                 an empty drawing never answers.
-            values: errors that other characters stand for.
+            values: what other characters stand for: an error, an HTTP status that refuses, or after ``o`` a close
+                code.
             error: what ``#`` stands for, by default a ``ConnectionRefused`` or ``ConnectionLost``.
+
+        Raises:
+            MarbleSyntaxError: there is a mistake in a drawing.
+            ValueError: a character means nothing.
 
         Example:
             ```python
@@ -162,25 +168,39 @@ class VirtualPhoenix:
                 m.expect(socket.state).to_be("cn-c----no", states)
         ```
         """
-        self._connects.add(self.read(drawing, values, error) for drawing in drawings)
+        read = [self.read(drawing, values, error) for drawing in drawings]
+        for drawing in read:
+            for mark in drawing.marks:
+                if isinstance(mark, Next) and mark.value != "o":
+                    _check_fault(mark)
+        self._connects.add(read)
 
-    def drops(self, drawing: str, values: Mapping[str, Exception] | None = None) -> None:
+    def drops(self, drawing: str, values: Mapping[str, Exception | int] | None = None) -> None:
         """Draw when the link is lost, from now on: a value at each instant, by default without a close code.
 
         Arguments:
             drawing: a value at each instant.
-            values: errors that characters stand for, such as ``ConnectionLost("restart", code=1012)``.
+            values: the close codes or errors that characters stand for.
+
+        Raises:
+            MarbleSyntaxError: there is a mistake in the drawing.
+            ValueError: a value is neither a close code nor an error.
         """
-        self.play(drawing, values, lambda value: self.drop(value if isinstance(value, Exception) else None))
+        without_code = {character: ConnectionLost() for character in drawing if character not in RESERVED}
+        explained = {**without_code, **(values or {})}
+        for mark in self.read(drawing, explained).marks:
+            if isinstance(mark, Next):
+                _check_fault(mark)
+        self.play(drawing, explained, self.drop)
 
     def hangs(self, drawing: str) -> None:
         """Draw when the link falls silent without an end, from now on: nothing passes, heartbeats included."""
         self.play(drawing, None, lambda _value: self.hang())
 
-    def drop(self, error: Exception | None = None) -> None:
-        """Lose the link, now, without a close code unless the error has one."""
+    def drop(self, fault: Exception | int | None = None) -> None:
+        """Lose the link, now: with an error, with a close code, or by default without one."""
         for link in self.links():
-            link.fail(ConnectionLost() if error is None else error)
+            link.fail(ConnectionLost() if fault is None else fault)
 
     def hang(self) -> None:
         """Let the link fall silent, now."""
@@ -245,6 +265,11 @@ class VirtualPhoenix:
         return "<VirtualPhoenix>"
 
 
+def _check_fault(mark: Next) -> None:
+    if not isinstance(mark.value, (Exception, int)):
+        raise ValueError(f"{mark.symbol!r} means nothing here: give an error or a number for it in values")
+
+
 class _Link:
     """One attempt, and the connection that comes of it."""
 
@@ -279,8 +304,8 @@ class _Link:
 
     def _take_script(self, mark: Mark) -> None:
         match mark:
-            case Next(value=Exception() as error):
-                self.fail(error)
+            case Next(value=Exception() | int() as fault):
+                self.fail(fault)
             case Next():
                 self._open()
             case Completed():
@@ -390,11 +415,14 @@ class _Link:
             self._end()
             self._observer.on_completed()
 
-    def fail(self, error: Exception) -> None:
-        """Let the attempt fail, or the connection be lost."""
-        if not self._is_over:
-            self._end()
-            self._observer.on_error(error)
+    def fail(self, fault: Exception | int) -> None:
+        """Let the attempt fail, or the connection be lost: an error, an HTTP status, or a close code."""
+        if self._is_over:
+            return
+        if isinstance(fault, int):
+            fault = ConnectionLost(code=fault) if self.is_open else ConnectionRefused("", status=fault)
+        self._end()
+        self._observer.on_error(fault)
 
     def dispose(self) -> None:
         """The client has let go."""

@@ -11,7 +11,8 @@ scheduled, or until ``horizon`` seconds (60 unless told otherwise) after the las
 
 Coroutine functions given as params or token work if they wait for nothing real: they are run to their end at the
 instant at which they are called. One that does wait, on a network or ``asyncio.sleep``, is a failed attempt with
-``ProviderFailed``. While time passes no event loop is seen to run, so this is the same in tests that are coroutines.
+``ProviderFailed``. While time passes no event loop is seen to run, so this is the same in tests that are coroutines;
+there, let what connects be called by ``m.at`` or ``m.expect``, not by the coroutine itself, whose loop is real.
 
 What lives here: the world. What does not: what is inside it.
 """

@@ -85,6 +85,31 @@ def test_attempts_go_as_drawn(marbles: World):
     )
 
 
+def test_statuses_and_close_codes_are_numbers(marbles: World):
+    phoenix = marbles.phoenix()
+    phoenix.connects("-s", "o--k", values={"s": 503, "k": 4000})
+    phoenix.drops("10ms r--x", {"r": 1012})
+    socket = phoenix.socket(reconnect_after=lambda attempt, error: 0.001)
+    marbles.at(0, socket.connect)
+    marbles.expect(socket.errors.pipe(ops.map(lambda fault: str(fault.error)))).to_be(
+        "-s---k----r--x",
+        {
+            "s": "HTTP 503",
+            "k": "connection closed by the server with code 4000",
+            "r": "connection closed by the server with code 1012",
+            "x": "connection lost",
+        },
+    )
+
+
+def test_what_means_nothing_is_refused(marbles: World):
+    phoenix = marbles.phoenix()
+    with pytest.raises(ValueError, match="'y' means nothing here"):
+        phoenix.connects("--y")
+    with pytest.raises(ValueError, match="'x' means nothing here"):
+        phoenix.drops("--x", {"x": "1012"})  # pyright: ignore[reportArgumentType]
+
+
 def test_an_attempt_may_never_be_answered(marbles: World):
     phoenix = marbles.phoenix()
     phoenix.connects("")
