@@ -1,6 +1,7 @@
 """The ``rxphoenix`` command: its arguments, and what becomes of them.
 
-What lives here: parsing, and exit statuses. What does not: what a command does (``demo.py``, ``serve.py``, ``marbles.py``).
+What lives here: parsing, and exit statuses. What does not: what a command does (``demo.py``, ``serve.py``,
+``marbles.py``).
 """
 
 from __future__ import annotations
