@@ -20,6 +20,8 @@ __all__ = ["Provided", "Provider"]
 
 _T = TypeVar("_T")
 
+_REAL = "waits for something real, and no event loop runs here"
+
 Provided: TypeAlias = (
     _T
     | Callable[[], _T]
@@ -150,11 +152,16 @@ class Provider(Generic[_T]):
             coroutine.send(None)
         except StopIteration as stop:
             self._hand_over(stop.value, on_value, on_error)
+        except RuntimeError as error:
+            real = "event loop" in str(error)  # what asyncio says to who waits for something of its own
+            failure = ProviderFailed(self.what, _REAL) if real else self._failed(error)
+            failure.__cause__ = error
+            on_error(failure)
         except Exception as error:
             on_error(self._failed(error))
         else:
             coroutine.close()
-            on_error(ProviderFailed(self.what, "waits for something real, and no event loop runs here"))
+            on_error(ProviderFailed(self.what, _REAL))
 
     def __repr__(self) -> str:
         return f"Provider({self.what!r})"

@@ -160,4 +160,10 @@ class Drawing:
     frame: Instant = field(default=FRAME, compare=False)
     length: Instant = field(default=0, compare=False)
 
+    def _repr_svg_(self) -> str:
+        """The picture that a notebook shows."""
+        from rxphoenix.testing.svg import Lane, svg
+
+        return svg([Lane("", self)])
+
     __hash__ = None  # type: ignore[assignment]  # a mark has none

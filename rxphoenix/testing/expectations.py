@@ -191,6 +191,13 @@ class ObservableExpectation:
         """The last instant that is drawn, in microseconds from the beginning."""
         return self._zero + max(self._until, 0 if self._expected is None else self._expected.length)
 
+    def _repr_svg_(self) -> str:
+        """The picture that a notebook shows: what was expected, and what has happened so far."""
+        from rxphoenix.testing.svg import Lane, svg
+
+        expected = [] if self._expected is None else [Lane("expected", self._expected)]
+        return svg([*expected, Lane("observed", self.actual)])
+
     def dispose(self) -> None:
         """End the subscription."""
         self._disposed = True

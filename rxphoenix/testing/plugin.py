@@ -1,4 +1,4 @@
-"""The pytest plugin: a fixture ``marbles`` for every test, without an import.
+"""The pytest plugin: a fixture ``marbles`` for every test, without an import, and ``*.marble`` files as tests.
 
 ```text
 def test_a_key_is_debounced(marbles):
@@ -9,7 +9,8 @@ def test_a_key_is_debounced(marbles):
 
 What is expected is checked when the test function has returned, as a part of the test.
 
-What lives here: the fixture and the mark. What does not: the world itself (``world.py``).
+What lives here: the fixture and the mark. What does not: the world itself (``world.py``), and how a marble file is a
+test (``collect.py``).
 """
 
 from __future__ import annotations
@@ -19,9 +20,10 @@ from typing import Any
 
 import pytest
 
+from rxphoenix.testing.collect import pytest_collect_file
 from rxphoenix.testing.world import World
 
-__all__ = ["marbles", "pytest_configure", "pytest_runtest_call"]
+__all__ = ["marbles", "pytest_collect_file", "pytest_configure", "pytest_runtest_call"]
 
 _worlds = pytest.StashKey[list[World]]()
 

@@ -125,5 +125,17 @@ def test_without_a_loop_a_coroutine_runs_as_long_as_it_waits_for_nothing_real() 
     assert Outcome(raises).error.__cause__ is REASON
 
 
+def test_without_a_loop_a_coroutine_that_waits_for_something_real_says_so() -> None:
+    async def sleeps() -> str:
+        await asyncio.sleep(1)
+        return "never"
+
+    async def broken() -> str:
+        raise RuntimeError("of its own")
+
+    assert str(Outcome(sleeps).error) == "the token function waits for something real, and no event loop runs here"
+    assert str(Outcome(broken).error) == "the token function raised RuntimeError"
+
+
 def test_its_repr_shows_no_value() -> None:
     assert repr(Provider("token", "s3cr3t", check)) == "Provider('token')"

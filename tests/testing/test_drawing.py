@@ -78,3 +78,9 @@ def test_what_may_hold_anything_is_not_hashable(value: object):
 def test_drawings_cannot_be_changed():
     with pytest.raises(dataclasses.FrozenInstanceError):
         Drawing().frame = 2  # type: ignore[misc]
+
+
+def test_a_notebook_shows_a_drawing_as_a_picture() -> None:
+    picture = Drawing((Next(2_000, 7), Completed(4_000)), length=5_000)._repr_svg_()
+    assert picture.startswith("<svg")
+    assert ">7<" in picture

@@ -131,3 +131,13 @@ def test_expectations_without_a_drawing_are_failures():
     text = failure(lambda m: (m.expect_subscriptions(m.cold("a")), m.expect_frames(m.phoenix())))
     assert re.search(r"expect_subscriptions \(test_expectations.py:\d+\) was never told", text)
     assert re.search(r"expect_frames \(test_expectations.py:\d+\) was never told", text)
+
+
+def test_a_notebook_shows_what_was_expected_and_what_happened() -> None:
+    with marbles() as m:
+        expectation = m.expect(m.cold("-a|"))
+        expectation.to_be("-a|")
+        m.run(until=0.01)
+        picture = expectation._repr_svg_()
+    assert "expected" in picture
+    assert "observed" in picture

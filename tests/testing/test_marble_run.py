@@ -84,6 +84,7 @@ def test_what_is_not_drawn_is_a_failure_that_shows_both() -> None:
 def test_pytest_collects_marble_files_and_shows_drawings(pytester: pytest.Pytester, text: str, shown: str) -> None:
     pytester.makefile(".marble", good=small(), bad=text)
     pytester.makeconftest("from rxphoenix.testing.collect import pytest_collect_file")
+    pytester.makeini("[pytest]\nasyncio_default_fixture_loop_scope = function\n")
     result = pytester.runpytest("-p", "no:randomly", "-p", "no:rxphoenix")
     result.assert_outcomes(passed=1, failed=1)
     result.stdout.fnmatch_lines([f"*{shown}*"])
