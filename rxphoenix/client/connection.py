@@ -9,7 +9,7 @@ What lives here: a single attempt and the connection that comes of it. What does
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import msgspec
 from reactivex.disposable import CompositeDisposable, SerialDisposable
@@ -37,6 +37,13 @@ _MARGIN = 0.5
 """Seconds that a transport may be late with ending."""
 
 ReplyHandler: TypeAlias = Callable[[Message], None]
+
+
+class Awaited(NamedTuple):
+    """A reply that somebody waits for: what to call with it, and what when the connection ends first."""
+
+    replied: ReplyHandler
+    failed: Callable[[PhoenixError], None] | None
 
 
 class Carried(Protocol):
@@ -111,8 +118,7 @@ class Connection:
         self._closing = Closing()
         self._send: Callable[[Frame], None] | None = None
         self._heartbeat: Heartbeat | None = None
-        self._replies: dict[str, ReplyHandler] = {}
-        self._failures: dict[str, Callable[[PhoenixError], None]] = {}
+        self._replies: dict[str, Awaited] = {}
         self._joins: dict[str, Carried] = {}
         self._leaves: dict[str, str] = {}
         self._closes: dict[str, list[str]] = {}
@@ -120,7 +126,11 @@ class Connection:
         self._answered_join = (0, 0.0)
         self.is_open = False
         self.counts_before: tuple[int, int] = (0, 0)
-        self.is_finished = False
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the transport is done."""
+        return self._finishing is None
 
     # -- connecting ----------------------------------------------------------------------------------------------
 
@@ -224,14 +234,11 @@ class Connection:
         self, ref: str, handler: ReplyHandler, failed: Callable[[PhoenixError], None] | None = None
     ) -> None:
         """Call ``handler`` with the reply to ``ref``, or ``failed`` when the connection ends first."""
-        self._replies[ref] = handler
-        if failed is not None:
-            self._failures[ref] = failed
+        self._replies[ref] = Awaited(handler, failed)
 
     def forget_reply(self, ref: str) -> None:
         """Await the reply to ``ref`` no longer."""
         self._replies.pop(ref, None)
-        self._failures.pop(ref, None)
         self._joins.pop(ref, None)
 
     def ping(self, answered: Callable[[float], None], failed: Callable[[PhoenixError], None] | None = None) -> str:
@@ -306,10 +313,9 @@ class Connection:
         if not expected:
             del self._closes[topic]
         ref = self._leaves.pop(ended, None)
-        handler = None if ref is None else self._replies.pop(ref, None)
-        if ref is not None and handler is not None:
-            self._failures.pop(ref, None)
-            handler(Message(None, ref, topic, CLOSE))
+        awaited = None if ref is None else self._replies.pop(ref, None)
+        if awaited is not None:
+            awaited.replied(Message(None, ref, topic, CLOSE))
         return True
 
     # -- the heartbeat's view ------------------------------------------------------------------------------------
@@ -343,10 +349,9 @@ class Connection:
         if self._owner is None:  # an observer of the messages closed or replaced us
             return
         if message.event == REPLY and message.ref is not None:
-            handler = self._replies.pop(message.ref, None)
-            if handler is not None:
-                self._failures.pop(message.ref, None)
-                handler(message)
+            awaited = self._replies.pop(message.ref, None)
+            if awaited is not None:
+                awaited.replied(message)
             else:
                 owner.received(message)
         elif message.event != CLOSE or not self._close_came(message.topic, message.join_ref):
@@ -388,10 +393,10 @@ class Connection:
 
     def fail_replies(self, error: PhoenixError) -> None:
         """Tell those who await a reply that none will come."""
-        failures, self._failures = self._failures, {}
-        self._replies.clear()
-        for failed in failures.values():
-            failed(error)
+        replies, self._replies = self._replies, {}
+        for awaited in replies.values():
+            if awaited.failed is not None:
+                awaited.failed(error)
 
     def _silence(self) -> None:
         self._owner = None
@@ -406,7 +411,6 @@ class Connection:
         finishing, self._finishing = self._finishing, None
         self._send = None
         self._timer.stop()
-        self.is_finished = True
         if finishing is not None:
             finishing.finished(self)
 

@@ -150,12 +150,7 @@ class Context:
 
     def soon(self, action: Callable[[], object]) -> abc.DisposableBase:
         """Do something by the scheduler, at once but not now."""
-
-        def run(_scheduler: abc.SchedulerBase, _state: object = None) -> abc.DisposableBase | None:
-            self.dispatcher.post(action)
-            return None
-
-        return self.scheduler.schedule(run)
+        return self.later(0, action)
 
     def deliver_soon(self, action: Callable[[], object]) -> None:
         """Deliver what would otherwise be told inside ``subscribe``; without any scheduler, deliver it there."""

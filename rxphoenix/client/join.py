@@ -158,11 +158,7 @@ class Join:
     def _release_soon(self) -> None:
         if self._leases or self._ended:
             return
-        linger = self.topic.link.linger
-        if linger:
-            self._release.start(linger, self.leave)
-        else:
-            self._release.start_soon(self.leave)
+        self._release.start(self.topic.link.linger, self.leave)
 
     # -- joining -------------------------------------------------------------------------------------------------
 

@@ -185,10 +185,7 @@ class Link:
     def _release_soon(self, linger: float) -> None:
         if self._leases or self.closed:
             return
-        if linger:
-            self._release.start(linger, self.settle)
-        else:
-            self._release.start_soon(self.settle)
+        self._release.start(linger, self.settle)
 
     def settle(self) -> None:
         """Let go of a connection that nobody needs."""

@@ -164,6 +164,15 @@ class Socket:
         """Every decoded frame from the server, replies and heartbeats included, in wire order; hot and passive.
 
         Each is seen here before its channel sees it. Treat payloads as read-only.
+
+        Example:
+            ```python
+            from rxphoenix import Socket
+
+            async with Socket("ws://localhost:4000/socket") as socket:
+                socket.messages.subscribe(lambda message: print(message.topic, message.event))
+                await socket.channel("room:lobby").push("echo", {"body": "hi"})
+            ```
         """
         return self._link.messages
 
@@ -268,6 +277,16 @@ class Socket:
         Raises:
             ValueError: code or reason cannot be sent.
             WrongThread: see ``Channel.subscribe``.
+
+        Example:
+            ```python
+            from rxphoenix import Socket
+
+            async with Socket("ws://localhost:4000/socket") as socket:
+                async with socket.channel("room:lobby").hold():
+                    socket.disconnect(3000, "a tunnel ahead")
+                    socket.connect()        # online again: the channel joins by itself
+            ```
         """
         if code is not None and code != 1000 and not 3000 <= code <= 4999:
             raise ValueError(f"a client may close with code 1000 or 3000 to 4999, not {code!r}")

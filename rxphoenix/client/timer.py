@@ -32,7 +32,7 @@ class Timer:
         return self._pending is not None
 
     def start(self, seconds: float, action: Callable[[], object]) -> None:
-        """Do something after a time, in seconds."""
+        """Do something after a time, in seconds; after 0 it is one turn of the scheduler from now."""
         self.stop()
 
         def fire() -> None:
@@ -41,17 +41,6 @@ class Timer:
                 action()
 
         pending = self._pending = self._context.later(seconds, fire)
-
-    def start_soon(self, action: Callable[[], object]) -> None:
-        """Do something one turn of the scheduler from now."""
-        self.stop()
-
-        def fire() -> None:
-            if self._pending is pending:
-                self._pending = None
-                action()
-
-        pending = self._pending = self._context.soon(fire)
 
     def stop(self) -> None:
         """Let it not happen."""

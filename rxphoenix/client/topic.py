@@ -174,7 +174,7 @@ class Leaving:
         self._is_over = False
         self._lease = topic.link.lease()
         if connection is None or join_ref is None:
-            self._timer.start_soon(self.done)
+            self._timer.start(0, self.done)
         else:
             self._timer.start(timeout, self.done)
             connection.leave(join_ref, topic.name, self.done)

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 from reactivex import Observable
+from reactivex import operators as ops
 
-from rxphoenix import Channel, ChannelClosed, JoinRefused, MalformedFrame, Message, NoEventLoop, Socket
+from rxphoenix import (
+    Channel,
+    ChannelClosed,
+    ChannelCrashed,
+    JoinRefused,
+    MalformedFrame,
+    Message,
+    NoEventLoop,
+    Socket,
+    SocketClosed,
+)
+from rxphoenix.server import PhoenixServer
+from rxphoenix.server.applications.conformance import conformance_application
 from tests.client.virtual import Recorder, World
 
 
@@ -158,9 +172,6 @@ async def enter(channel: Channel) -> Any:
 
 
 async def test_hold_waits_for_the_reply_and_raises_a_refusal() -> None:
-    from rxphoenix.server import PhoenixServer
-    from rxphoenix.server.applications.conformance import conformance_application
-
     async with (
         PhoenixServer(conformance_application()) as server,
         Socket(server.url + "/socket") as socket,
@@ -192,3 +203,45 @@ def test_a_lease_needs_a_loop_and_says_so_at_the_call() -> None:
     assert socket.state.value == "closed"
     assert socket.channels == ()
     assert channel.state.value == "closed"
+
+
+async def test_a_hold_that_is_disposed_or_cancelled_while_somebody_waits_lets_go() -> None:
+    async with (
+        PhoenixServer(conformance_application()) as server,
+        Socket(server.url + "/socket") as socket,
+    ):
+        channel = socket.channel("room:slow", {"slow_join": 60_000})
+        hold = channel.hold()
+        waiting = [asyncio.ensure_future(hold.__aenter__()) for _ in range(2)]
+        await channel.state.pipe(ops.filter(lambda state: state == "joining"), ops.first())
+        await asyncio.sleep(0)
+        hold.dispose()
+        for task in waiting:
+            with pytest.raises(ChannelClosed):
+                await task
+        other = asyncio.ensure_future(enter(channel))
+        await asyncio.sleep(0)
+        other.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await other
+        await channel.state.pipe(ops.filter(lambda state: state == "closed"), ops.first())
+
+
+def test_leaving_on_a_closed_socket_says_so(world: World) -> None:
+    socket = world.socket()
+    socket.close()
+    left = world.record(socket.channel("room:a").leave())
+    world.run(1)
+    assert left.timeline == [(0, SocketClosed)]
+
+
+def test_a_crash_whose_payload_is_no_json_is_a_crash_all_the_same(world: World) -> None:
+    socket = world.socket()
+    errors = world.record(socket.errors)
+    world.record(socket.channel("room:a"))
+    world.run(1)
+    world.link.receive_raw(b'["1","1","room:a","phx_error","\xff"]')
+    world.link.receive_raw(b'[null,"99","room:a","phx_reply","\xff"]')
+    assert [type(fault.error) for fault in errors.values] == [ChannelCrashed]
+    world.run(3)
+    assert socket.channel("room:a").state.value == "joined"

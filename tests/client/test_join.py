@@ -735,4 +735,68 @@ def test_nothing_is_left_of_leaves_on_a_connection_that_lives_long(world: World)
     world.run(30)
     connection: Any = socket._link.connection
     assert (connection._leaves, connection._closes, connection._replies) == ({}, {}, {})
-    assert (connection._joins, connection._failures) == ({}, {})
+    assert connection._joins == {}
+
+
+@pytest.mark.parametrize(
+    ("disposed_at", "frames", "states"),
+    [
+        (0.05, [], ["closed", "joining", "closed"]),  # connecting
+        (0.15, ["1 1 room:a phx_join", "1 2 room:a phx_leave"], ["closed", "joining", "closed"]),
+        (0.25, ["1 1 room:a phx_join", "1 2 room:a phx_leave"], ["closed", "joining", "joined", "closed"]),
+        (1.5, ["1 1 room:a phx_join"], ["closed", "joining", "joined", "errored", "closed"]),  # crashed, waiting
+        (
+            2.05,  # joining again
+            ["1 1 room:a phx_join", "2 2 room:a phx_join", "2 3 room:a phx_leave"],
+            ["closed", "joining", "joined", "errored", "joining", "closed"],
+        ),
+        (
+            3.005,  # the link is lost, and not back yet
+            ["1 1 room:a phx_join", "2 2 room:a phx_join"],
+            ["closed", "joining", "joined", "errored", "joining", "joined", "errored", "closed"],
+        ),
+    ],
+)
+def test_disposing_in_each_state_sends_what_is_due_and_nothing_after(
+    world: World, disposed_at: float, frames: list[str], states: list[str]
+) -> None:
+    socket = world.socket()
+    channel = socket.channel("room:a")
+    seen = world.record(channel.state)
+    messages = world.record(channel)
+    world.at(1, lambda: world.link.over or world.link.receive("1", "1", "room:a", "phx_error", {}))
+    world.at(3, lambda: world.link.over or world.link.lose())
+    world.at(disposed_at, messages.dispose)
+    world.run(60)
+    assert [frame for _, frame in world.sent] == frames
+    assert seen.values == states
+    assert messages.events == []
+    assert socket.state.value == "closed"
+    assert socket._link.leases == 0
+
+
+@pytest.mark.parametrize("disposed_at", [0.15, 0.25, 2, 5.25])
+def test_disposing_while_a_refusal_is_waited_out(world: World, disposed_at: float) -> None:
+    world.answers("phx_join", "error", {"reason": "full"})
+    socket = world.socket(retry_refused=stepped(5))
+    messages = world.record(socket.channel("room:a"))
+    world.at(disposed_at, messages.dispose)
+    world.run(60)
+    joins = [instant for instant, frame in world.sent if frame.endswith("phx_join")]
+    assert joins == ([0.1, 5.2] if disposed_at > 5 else [0.1])
+    assert messages.events == []
+    assert socket.state.value == "closed"
+
+
+def test_disposing_while_leaving_changes_nothing(world: World) -> None:
+    socket = world.socket()
+    channel = socket.channel("room:a")
+    messages = world.record(channel)
+    world.run(1)
+    left = world.record(channel.leave())
+    left.dispose()
+    messages.dispose()
+    world.run(2)
+    assert left.events == []
+    assert [frame for _, frame in world.sent] == ["1 1 room:a phx_join", "1 2 room:a phx_leave"]
+    assert channel.state.value == "closed"

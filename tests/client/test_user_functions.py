@@ -142,6 +142,19 @@ def test_a_serializer_that_cannot_write_a_join_is_a_fault_of_the_channel(world: 
     assert isinstance(messages.error.__cause__.__cause__, ZeroDivisionError)
 
 
+def test_a_transport_whose_connect_raises_is_a_failed_attempt(world: World) -> None:
+    class Broken:
+        def connect(self, request: Any) -> Any:
+            raise ZeroDivisionError
+
+    socket = Socket("ws://h/socket", transport=Broken(), scheduler=world.scheduler)
+    opened = world.record(socket.opened())
+    assert opened.events == []
+    world.run(1)
+    assert isinstance(opened.error, ConnectionRefused)
+    assert isinstance(opened.error.__cause__, ZeroDivisionError)
+
+
 def test_a_transport_that_never_ends_does_not_keep_the_socket(world: World) -> None:
     world.closes_after = None
     socket = world.socket()
