@@ -22,8 +22,9 @@ expression may do (``expression.py``).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import reactivex
 from reactivex import Observable
@@ -46,11 +47,15 @@ from rxphoenix.testing.world import World
 __all__ = ["figure", "run"]
 
 
-class _Event(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _Event:
     """What a server does on a topic: broadcast an event."""
 
     name: str
     payload: Payload
+
+    def __repr__(self) -> str:
+        return f"event({self.name!r}, {self.payload!r})"
 
 
 class _Act:
@@ -66,11 +71,15 @@ class _Act:
 CRASH, CLOSE = _Act("crash"), _Act("close")
 
 
-class _AnyMessage(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _AnyMessage:
     """A message as a drawing compares it: without the refs, which are the client's business."""
 
     event: str
     payload: Payload
+
+    def __repr__(self) -> str:
+        return f"message({self.event!r}, {self.payload!r})"
 
 
 def _public(module: Any, names: list[str]) -> SimpleNamespace:

@@ -33,6 +33,15 @@ def test_each_file_of_the_specification_runs_fast_and_can_be_drawn(path: Path) -
     assert file.title.endswith(".")
 
 
+def test_a_figure_shows_values_as_the_file_writes_them() -> None:
+    file = read(small(given="phoenix a ---n", when='channel("a")', then="observed ---m",
+                      where='n = event("x", 1)\n  m = message("x", 1)'))  # fmt: skip
+    run(file)
+    picture = figure(file)
+    assert "event('x', 1)" in picture.replace("&#x27;", "'").replace("&apos;", "'")
+    assert "message('x', 1)" in picture.replace("&#x27;", "'").replace("&apos;", "'")
+
+
 def test_there_is_a_specification() -> None:
     assert len(FILES) >= 12
 
