@@ -61,8 +61,8 @@ class Audience:
             deliver(some, payload)
 
     def announce(self, joined: object) -> None:
-        """Hand an accepted join to its observers."""
-        deliver(self._observers.get(JOINED, ()), joined)
+        """Hand an accepted join to those who observe it now; whoever comes before they are told is told of it apart."""
+        self._context.dispatcher.emit(deliver, self._observers.get(JOINED, ()), joined)
 
     def dismiss(self, error: PhoenixError | None) -> None:
         """End all streams, with an error or by completing; nothing is left to be released."""

@@ -280,7 +280,7 @@ class Join:
         self.last_error = None
         self.topic.accepted()
         self.topic.happened(ChannelEvent.ACCEPTED)
-        self._context.dispatcher.emit(self._audience.announce, self.joined)
+        self._audience.announce(self.joined)
         self.pushes.joined(self.connection, self.join_ref)
 
     # -- what goes wrong -----------------------------------------------------------------------------------------
@@ -312,7 +312,8 @@ class Join:
         """Join again when the user's function says so, or end."""
         generation = self._generation
         seconds = seconds_to_wait(self._context, delay, self._faults, error, REJOIN_DELAY, self.topic.name)
-        if self._ended or self._generation != generation:  # the function itself ended or moved us
+        moved = self._generation != generation and not self._waits  # a refusal is waited out whatever else happens
+        if self._ended or moved:  # by the function itself
             return
         if seconds is not None:
             if self._waits:

@@ -425,3 +425,33 @@ def test_closing_while_nothing_runs_ends_at_once_and_cools_down(world: World) ->
     late = world.record(socket.opened())
     world.run(3)
     assert late.timeline == [(2, SocketClosed)]
+
+
+def test_joined_subscribed_while_the_join_is_announced_hears_of_it_once(world: World) -> None:
+    channel = world.socket().channel("a")
+    late: list[Any] = []
+
+    def react(state: str) -> None:
+        if state == "joined":
+            channel.joined.subscribe(late.append)
+
+    channel.state.subscribe(react)
+    early = world.record(channel.joined)
+    world.run(1)
+    assert len(late) == 1
+    assert len(early.values) == 1
+
+
+def test_a_retry_function_that_reconnects_leaves_no_silent_dead_stream(world: World) -> None:
+    def retry(attempt: int, error: Exception) -> float:
+        socket.reconnect()
+        return 2.0
+
+    world.answers("phx_join", "error", {"reason": "full"})
+    socket = world.socket(retry_refused=retry)
+    channel = socket.channel("a")
+    world.record(channel)
+    world.at(1, lambda: world.replies.clear())
+    world.run(5)
+    assert channel.state.value == "joined"
+    assert [instant for instant, frame in world.sent if frame.endswith("phx_join")] == [0.1, 2.2]
