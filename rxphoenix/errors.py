@@ -28,6 +28,7 @@ PhoenixError
 │   ├── TopicBusy              the topic is joined with other params
 │   └── NotJoined              auto_join=False and nobody has joined
 ├── MalformedFrame             a frame from the server that cannot be read
+├── PayloadMismatch            a payload that does not fit the type that was asked for
 ├── UnencodablePayload         a payload or a name that cannot be written (also a ValueError)
 ├── SocketClosed               the socket was closed for good
 ├── WrongThread                called from another thread than the socket's (also a RuntimeError)
@@ -60,6 +61,7 @@ __all__ = [
     "NoEventLoop",
     "NotConnected",
     "NotJoined",
+    "PayloadMismatch",
     "PhoenixError",
     "ProviderFailed",
     "PushBufferFull",
@@ -387,6 +389,20 @@ class MalformedFrame(PhoenixError):
         super().__init__(f"{problem} (frame of {size} bytes)" if size else problem)
         self.problem = problem
         self.size = size
+
+
+class PayloadMismatch(PhoenixError):
+    """A payload that does not fit the type that was asked for; it is reported, or the outcome of who asked.
+
+    Arguments:
+        type: the name of the type.
+        problem: what does not fit, and where in the payload.
+    """
+
+    def __init__(self, type: str, problem: str) -> None:
+        super().__init__(f"the payload is no {type}: {problem}")
+        self.type = type
+        self.problem = problem
 
 
 class UnencodablePayload(PhoenixError, ValueError):

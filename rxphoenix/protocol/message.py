@@ -1,7 +1,7 @@
 """Messages, replies and frames, and the names that the protocol reserves.
 
 What lives here: the data that layers hand to each other. What does not: how it is written to the wire
-(``serializer.py``) or who receives it (``rxphoenix.client``).
+(``serializer.py``), as which type (``typed.py``) or who receives it (``rxphoenix.client``).
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from collections.abc import Callable
 from typing import Any, TypeAlias, final
 
 import msgspec
+
+from rxphoenix.errors import MalformedFrame
 
 __all__ = [
     "CLOSE",
@@ -24,6 +26,7 @@ __all__ = [
     "Message",
     "Payload",
     "Reply",
+    "decode_json",
     "is_reserved",
 ]
 
@@ -74,6 +77,17 @@ class Reply(msgspec.Struct, frozen=True):
 
     status: str | bool | None
     response: Payload = None
+
+
+_json_decoder: msgspec.json.Decoder[Payload] = msgspec.json.Decoder()
+
+
+def decode_json(raw: msgspec.Raw) -> Payload:
+    """Decode a payload of plain JSON; raises ``MalformedFrame`` if it is none."""
+    try:
+        return _json_decoder.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise MalformedFrame(f"the payload is not JSON: {error}", size=len(raw)) from error
 
 
 class _Undecoded:
@@ -148,8 +162,13 @@ class Message:
 
     @property
     def raw(self) -> msgspec.Raw | None:
-        """The undecoded JSON of the payload, or ``None`` once it has been decoded or where there was none."""
+        """The payload as it came, or ``None`` once it has been decoded or where it came decoded."""
         return self._raw
+
+    @property
+    def json(self) -> msgspec.Raw | None:
+        """What ``raw`` is, where the serializer decodes it as plain JSON and nothing else; otherwise ``None``."""
+        return self._raw if self._decode is decode_json else None
 
     def with_payload(self, payload: Payload) -> Message:
         """The same message with another payload."""

@@ -9,12 +9,13 @@ recorded traffic of Phoenix 1.8.12.
 
 from __future__ import annotations
 
+import sys
 from typing import Any, Protocol, TypeAlias, cast
 
 import msgspec
 
 from rxphoenix.errors import MalformedFrame, UnencodablePayload
-from rxphoenix.protocol.message import REPLY, Frame, Message, Payload
+from rxphoenix.protocol.message import REPLY, Frame, Message, Payload, decode_json
 
 __all__ = ["EncodedPayload", "JSONSerializer", "JSONSerializerV1", "Serializer"]
 
@@ -61,8 +62,15 @@ class Serializer(Protocol):
         ...
 
 
-_encoder = msgspec.json.Encoder()
-_payload_decoder: msgspec.json.Decoder[Payload] = msgspec.json.Decoder()
+def _as_builtins(value: object) -> object:
+    """What msgspec does not know by itself: the models of pydantic."""
+    pydantic = sys.modules.get("pydantic")
+    if pydantic is not None and isinstance(value, cast("Any", pydantic).BaseModel):
+        return cast("Any", value).model_dump(mode="json", by_alias=True)
+    raise TypeError(f"objects of type {type(value).__name__} are not supported")
+
+
+_encoder = msgspec.json.Encoder(enc_hook=_as_builtins)
 _array_decoder = msgspec.json.Decoder(tuple[str | None, str | None, str, str, msgspec.Raw])
 
 
@@ -83,15 +91,9 @@ def _encode_json(payload: Payload) -> msgspec.Raw:
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise UnencodablePayload(
             f"this payload cannot be written as JSON: {error}; "
-            "use dicts, lists, strings, numbers, booleans and None, or bytes for a binary message"
+            "use dicts, lists, strings, numbers, booleans and None, msgspec structs, dataclasses, attrs classes or "
+            "pydantic models, or bytes for a binary message"
         ) from error
-
-
-def _decode_payload(raw: msgspec.Raw) -> Payload:
-    try:
-        return _payload_decoder.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise MalformedFrame(f"the payload is not JSON: {error}", size=len(raw)) from error
 
 
 def _json_or_bytes(payload: Payload) -> msgspec.Raw | bytes:
@@ -142,7 +144,7 @@ class JSONSerializer:
             join_ref, ref, topic, event, raw = _array_decoder.decode(frame.data)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise MalformedFrame(f"not a message of serializer 2.0.0: {error}", size=len(frame.data)) from error
-        return Message.lazy(join_ref, ref, topic, event, raw, _decode_payload)
+        return Message.lazy(join_ref, ref, topic, event, raw, decode_json)
 
 
 class JSONSerializerV1:
@@ -185,9 +187,7 @@ class JSONSerializerV1:
             message = _object_decoder.decode(frame.data)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise MalformedFrame(f"not a message of serializer 1.0.0: {error}", size=len(frame.data)) from error
-        return Message.lazy(
-            message.join_ref, message.ref, message.topic, message.event, message.payload, _decode_payload
-        )
+        return Message.lazy(message.join_ref, message.ref, message.topic, message.event, message.payload, decode_json)
 
 
 def _encode_binary_push(join_ref: str | None, ref: str | None, topic: str, event: str, data: bytes) -> Frame:
