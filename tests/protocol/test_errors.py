@@ -28,6 +28,7 @@ from rxphoenix.errors import (
     NoEventLoop,
     NotConnected,
     NotJoined,
+    PayloadMismatch,
     PhoenixError,
     ProviderFailed,
     PushBufferFull,
@@ -101,6 +102,8 @@ EXAMPLES: list[tuple[PhoenixError, str, dict[str, Any]]] = [
      {"topic": "room:a", "event": "new"}),
     (MalformedFrame("not JSON"), "not JSON", {"problem": "not JSON", "size": 0}),
     (MalformedFrame("not JSON", size=7), "not JSON (frame of 7 bytes)", {"problem": "not JSON", "size": 7}),
+    (PayloadMismatch("Reading", "no celsius"), "the payload is no Reading: no celsius",
+     {"type": "Reading", "problem": "no celsius"}),
     (UnencodablePayload("no"), "no", {}),
     (SocketClosed(), "the socket is closed; make a new Socket", {}),
     (WrongThread("push"), "push was called from another thread than the socket's; hand it over with "
