@@ -15,8 +15,9 @@ Example:
 
 from typing import TYPE_CHECKING
 
-from rxphoenix.client.channel import Channel, ChannelStateView, Hold
+from rxphoenix.client.channel import Channel, ChannelStateView
 from rxphoenix.client.context import Fault
+from rxphoenix.client.hold import Hold
 from rxphoenix.client.join import Joined
 from rxphoenix.client.link import Lease
 from rxphoenix.client.push import Push

@@ -3,20 +3,20 @@
 A channel is a cheap handle; everything that it stands for is kept by the socket while something lives there. Two
 handles made by equal calls are interchangeable.
 
-What lives here: the public face of a topic. What does not: joining (``join.py``) and pushing (``push.py``).
+What lives here: the public face of a topic. What does not: joining (``join.py``), pushing (``push.py``), waiting for
+a join (``hold.py``).
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
-from reactivex import abc
 
 from rxphoenix.client.checks import check_event, check_seconds
 from rxphoenix.client.context import Context
+from rxphoenix.client.hold import Hold
 from rxphoenix.client.join import Join, Joined, JoinOptions
 from rxphoenix.client.push import (
     PendingPush,
@@ -29,7 +29,7 @@ from rxphoenix.client.push import (
 from rxphoenix.client.single import Single, succeed
 from rxphoenix.client.subjects import Stream, Subscriber
 from rxphoenix.client.topic import Topics
-from rxphoenix.errors import ChannelClosed, SocketClosed
+from rxphoenix.errors import SocketClosed
 from rxphoenix.protocol.lifecycle import ChannelState
 from rxphoenix.protocol.message import Message, Payload, Reply, is_reserved
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 else:
     from typing import overload
 
-__all__ = ["Channel", "ChannelOptions", "ChannelStateView", "Hold", "Hook"]
+__all__ = ["Channel", "ChannelOptions", "ChannelStateView", "Hook"]
 
 _T = TypeVar("_T")
 
@@ -389,49 +389,3 @@ class Channel(_Leased[Message]):
 
     def __repr__(self) -> str:
         return f"<Channel {self._options.topic!r} {self.state.value}>"
-
-
-class Hold(abc.DisposableBase):
-    """A lease of a channel; see ``Channel.hold``."""
-
-    def __init__(self, context: Context, joined: Stream[Joined], topic: str) -> None:
-        self._context = context
-        self._topic = topic
-        self._outcome: Joined | Exception | None = None
-        self._waiters: list[asyncio.Future[None]] = []
-        self._subscription = joined.subscribe(self._settle, self._fail, lambda: self._settle(ChannelClosed(topic)))
-
-    def _settle(self, outcome: Joined | Exception) -> None:
-        self._outcome = outcome
-        waiters, self._waiters = self._waiters, []
-        for waiter in waiters:
-            if not waiter.done():
-                waiter.set_result(None)
-
-    def _fail(self, error: Exception) -> None:
-        if not self._waiters:
-            self._context.nobody_listened(error, self._topic, None)
-        self._settle(error)
-
-    def dispose(self) -> None:
-        """Give the lease back; the last one leaves the topic."""
-        self._subscription.dispose()
-        if self._outcome is None:
-            self._context.marshal(lambda: self._settle(ChannelClosed(self._topic)))
-
-    async def __aenter__(self) -> Payload:
-        if self._outcome is None:
-            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._waiters.append(waiter)
-            try:
-                await waiter
-            except BaseException:
-                self.dispose()
-                raise
-        if isinstance(self._outcome, Joined):
-            return self._outcome.reply
-        assert self._outcome is not None
-        raise self._outcome
-
-    async def __aexit__(self, *exception: object) -> None:
-        self.dispose()
