@@ -15,7 +15,8 @@ Example:
 
 from typing import TYPE_CHECKING
 
-from rxphoenix.client.channel import Channel, ChannelStateView
+from rxphoenix.client.channel import Channel
+from rxphoenix.client.channel_state import ChannelStateView
 from rxphoenix.client.context import Fault
 from rxphoenix.client.hold import Hold
 from rxphoenix.client.join import Joined
