@@ -15,8 +15,9 @@ Example:
 
 from typing import TYPE_CHECKING
 
-from rxphoenix.client.channel import Channel
-from rxphoenix.client.channel_state import ChannelStateView
+from rxphoenix.bridges.buffer import Overflow
+from rxphoenix.bridges.iteration import Iteration, iterate
+from rxphoenix.client.channel import Channel, ChannelStateView
 from rxphoenix.client.context import Fault
 from rxphoenix.client.hold import Hold
 from rxphoenix.client.join import Joined
@@ -26,6 +27,7 @@ from rxphoenix.client.single import Single
 from rxphoenix.client.socket import Socket
 from rxphoenix.client.subjects import FaultStream, HotStream, StateStream, Stream
 from rxphoenix.errors import (
+    BufferOverflow,
     ChannelClosed,
     ChannelCrashed,
     ChannelFault,
@@ -69,6 +71,7 @@ if TYPE_CHECKING:
     from rxphoenix.transports.websocket import WebSocket
 
 __all__ = [
+    "BufferOverflow",
     "Channel",
     "ChannelClosed",
     "ChannelCrashed",
@@ -88,6 +91,7 @@ __all__ = [
     "HeartbeatTimeout",
     "Hold",
     "HotStream",
+    "Iteration",
     "JSONSerializer",
     "JSONSerializerV1",
     "JoinCrashed",
@@ -100,6 +104,7 @@ __all__ = [
     "NoEventLoop",
     "NotConnected",
     "NotJoined",
+    "Overflow",
     "Payload",
     "PayloadMismatch",
     "PhoenixError",
@@ -128,6 +133,7 @@ __all__ = [
     "WrongThread",
     "exponential",
     "give_up_on",
+    "iterate",
     "stepped",
 ]
 
