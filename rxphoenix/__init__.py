@@ -15,9 +15,8 @@ Example:
 
 from typing import TYPE_CHECKING
 
-from rxphoenix.bridges.buffer import Overflow
-from rxphoenix.bridges.iteration import Iteration, iterate
-from rxphoenix.client.channel import Channel, ChannelStateView
+from rxphoenix.client.channel import Channel
+from rxphoenix.client.channel_state import ChannelStateView
 from rxphoenix.client.context import Fault
 from rxphoenix.client.hold import Hold
 from rxphoenix.client.join import Joined
@@ -27,7 +26,6 @@ from rxphoenix.client.single import Single
 from rxphoenix.client.socket import Socket
 from rxphoenix.client.subjects import FaultStream, HotStream, StateStream, Stream
 from rxphoenix.errors import (
-    BufferOverflow,
     ChannelClosed,
     ChannelCrashed,
     ChannelFault,
@@ -71,7 +69,6 @@ if TYPE_CHECKING:
     from rxphoenix.transports.websocket import WebSocket
 
 __all__ = [
-    "BufferOverflow",
     "Channel",
     "ChannelClosed",
     "ChannelCrashed",
@@ -91,7 +88,6 @@ __all__ = [
     "HeartbeatTimeout",
     "Hold",
     "HotStream",
-    "Iteration",
     "JSONSerializer",
     "JSONSerializerV1",
     "JoinCrashed",
@@ -104,7 +100,6 @@ __all__ = [
     "NoEventLoop",
     "NotConnected",
     "NotJoined",
-    "Overflow",
     "Payload",
     "PayloadMismatch",
     "PhoenixError",
@@ -133,7 +128,6 @@ __all__ = [
     "WrongThread",
     "exponential",
     "give_up_on",
-    "iterate",
     "stepped",
 ]
 

@@ -1,4 +1,4 @@
-"""Who listens to a join: observers of all messages, of single events, and of accepted joins.
+"""Who listens to a join: observers of all messages, of single events, as they are or as a type, and of accepted joins.
 
 What lives here: keeping observers and telling them. What does not: what a message means for the join (``join.py``).
 """
@@ -6,17 +6,60 @@ What lives here: keeping observers and telling them. What does not: what a messa
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from rxphoenix.client.context import Context
 from rxphoenix.client.subjects import Subscriber, deliver
-from rxphoenix.errors import MalformedFrame, PhoenixError
+from rxphoenix.errors import MalformedFrame, PayloadMismatch, PhoenixError
 from rxphoenix.protocol.message import Message
+from rxphoenix.protocol.typed import PayloadType
 
-__all__ = ["JOINED", "Audience"]
+__all__ = ["JOINED", "Audience", "Typing", "tell_mismatch"]
 
 JOINED = "phx_join"
 """The name under which accepted joins are observed; no application's event can have it."""
+
+
+class Typing(NamedTuple):
+    """As what an observer wants the payloads of an event.
+
+    Arguments:
+        type: the type.
+        strict: whether a payload that does not fit ends the observer's stream, instead of being reported.
+    """
+
+    type: PayloadType[Any]
+    strict: bool
+
+
+def tell_mismatch(subscriber: Subscriber[Any], error: PayloadMismatch) -> None:
+    """End the stream of a strict observer, and give back what it leased."""
+    released = subscriber.on_dispose
+    subscriber.error(error)
+    if released is not None:
+        released()
+
+
+class _Readers:
+    """The observers of one event that want its payloads alike, so that each is read once."""
+
+    __slots__ = ("subscribers", "typing")
+
+    def __init__(self, typing: Typing) -> None:
+        self.typing = typing
+        self.subscribers: tuple[Subscriber[Any], ...] = ()
+
+    def tell(self, message: Message, context: Context) -> None:
+        try:
+            value = self.typing.type.from_message(message)
+        except PayloadMismatch as error:
+            if not self.typing.strict:
+                context.report(error, topic=message.topic, event=message.event)
+                return
+            for subscriber in self.subscribers:
+                tell_mismatch(subscriber, error)
+        else:
+            deliver(self.subscribers, value)
 
 
 class Audience:
@@ -26,11 +69,12 @@ class Audience:
         context: where they are told.
     """
 
-    __slots__ = ("_context", "_observers")
+    __slots__ = ("_context", "_observers", "_readers")
 
     def __init__(self, context: Context) -> None:
         self._context = context
         self._observers: dict[str | None, tuple[Subscriber[Any], ...]] = {}
+        self._readers: dict[str, tuple[_Readers, ...]] = {}
 
     def add(self, event: str | None, subscriber: Subscriber[Any], released: Callable[[], None]) -> None:
         """Take an observer in; ``released`` is called when it disposes."""
@@ -46,19 +90,42 @@ class Audience:
         self._observers[event] = (*self._observers.get(event, ()), subscriber)
         subscriber.on_dispose = dispose
 
+    def add_reader(self, event: str, typing: Typing, subscriber: Subscriber[Any], released: Callable[[], None]) -> None:
+        """Take in an observer that wants the payloads of an event as a type."""
+        groups = self._readers.get(event, ())
+        readers = next((group for group in groups if group.typing == typing), None)
+        if readers is None:
+            readers = _Readers(typing)
+            self._readers[event] = (*groups, readers)
+
+        def dispose() -> None:
+            readers.subscribers = tuple(other for other in readers.subscribers if other is not subscriber)
+            if not readers.subscribers:
+                rest = tuple(other for other in self._readers.get(event, ()) if other is not readers)
+                if rest:
+                    self._readers[event] = rest
+                else:
+                    self._readers.pop(event, None)
+            released()
+
+        readers.subscribers = (*readers.subscribers, subscriber)
+        subscriber.on_dispose = dispose
+
     def tell(self, message: Message) -> None:
         """Hand a message to the observers of all messages, then its payload to those of its event."""
         observers = self._observers
         everything, some = observers.get(None), observers.get(message.event)
+        readers = self._readers.get(message.event) if self._readers else None
         if everything is not None:
             deliver(everything, message)
-        if some is not None:
-            try:
-                payload = message.payload
-            except MalformedFrame as error:
-                self._context.report(error, topic=message.topic, event=message.event)
-                return
-            deliver(some, payload)
+        try:
+            # straight from the wire first, because afterwards it is decoded
+            for group in readers or ():
+                group.tell(message, self._context)
+            if some is not None:
+                deliver(some, message.payload)
+        except MalformedFrame as error:
+            self._context.report(error, topic=message.topic, event=message.event)
 
     def announce(self, joined: object) -> None:
         """Hand an accepted join to those who observe it now; whoever comes before they are told is told of it apart."""
@@ -67,8 +134,11 @@ class Audience:
     def dismiss(self, error: PhoenixError | None) -> None:
         """End all streams, with an error or by completing; nothing is left to be released."""
         observers, self._observers = self._observers, {}
+        readers, self._readers = self._readers, {}
+        everybody = [*observers.pop(JOINED, ()), *(other for group in observers.values() for other in group)]
+        everybody += (other for groups in readers.values() for group in groups for other in group.subscribers)
         emit = self._context.dispatcher.emit
-        for subscriber in (*observers.pop(JOINED, ()), *(other for group in observers.values() for other in group)):
+        for subscriber in everybody:
             subscriber.on_dispose = None
             if error is None:
                 emit(subscriber.complete)

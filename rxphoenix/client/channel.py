@@ -12,122 +12,38 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import msgspec
-
+from rxphoenix.client.audience import Typing
+from rxphoenix.client.channel_state import ChannelStateView
 from rxphoenix.client.checks import check_event, check_seconds
-from rxphoenix.client.context import Context
 from rxphoenix.client.hold import Hold
-from rxphoenix.client.join import Join, Joined, JoinOptions
+from rxphoenix.client.join import Joined
+from rxphoenix.client.leased import Events, Joins, Messages
 from rxphoenix.client.push import (
     PendingPush,
     Push,
     PushOptions,
     expect_nothing,
     reply_of,
+    response_as,
     response_of,
 )
 from rxphoenix.client.single import Single, succeed
 from rxphoenix.client.subjects import Stream, Subscriber
-from rxphoenix.client.topic import Topics
 from rxphoenix.errors import SocketClosed
-from rxphoenix.protocol.lifecycle import ChannelState
-from rxphoenix.protocol.message import Message, Payload, Reply, is_reserved
+from rxphoenix.protocol.message import Payload, Reply, is_reserved
+from rxphoenix.protocol.typed import PayloadType
 
 if TYPE_CHECKING:
     from typing import Literal, overload
 else:
     from typing import overload
 
-__all__ = ["Channel", "ChannelOptions", "ChannelStateView", "Hook"]
+__all__ = ["Channel"]
 
 _T = TypeVar("_T")
 
-Hook = Callable[[str, Payload], Payload]
-"""``on_message(event, payload)``: sees each payload before it is dispatched, and returns it, modified or not."""
 
-
-class ChannelOptions(msgspec.Struct, frozen=True):
-    """What a channel handle is made with."""
-
-    topic: str
-    join: JoinOptions
-    timeout: float
-    auto_join: bool
-    on_message: Hook | None
-
-
-class ChannelStateView(Stream[ChannelState]):
-    """The state of a channel, whether the topic is live or not: replays the current one, then emits the changes.
-
-    Passive: watching it joins nothing. It completes when the socket closes.
-
-    Example:
-        ```python
-        from rxphoenix import Socket
-
-        channel = Socket("ws://localhost:4000/socket").channel("room:lobby")
-        assert channel.state.value == "closed"
-        ```
-    """
-
-    def __init__(self, context: Context, topics: Topics, topic: str) -> None:
-        super().__init__(context, topic)
-        self._topics = topics
-        self._name = topic
-
-    @property
-    def value(self) -> ChannelState:
-        """The current state."""
-        topic = self._topics.find(self._name)
-        return ChannelState.CLOSED if topic is None else topic.state.value
-
-    def _attach(self, subscriber: Subscriber[ChannelState]) -> None:
-        if self._topics.link.closed:
-            self._context.dispatcher.emit(subscriber.next, ChannelState.CLOSED)
-            self._context.deliver_soon(subscriber.complete)
-        else:
-            self._topics.get(self._name).state.attach(subscriber)
-
-
-class _Leased(Stream[_T]):
-    """A cold stream of a channel: subscribing takes a lease of its join."""
-
-    def __init__(self, context: Context, topics: Topics, options: ChannelOptions, event: str | None = None) -> None:
-        super().__init__(context, options.topic, event)
-        self._topics = topics
-        self._options = options
-
-    def _attach(self, subscriber: Subscriber[_T]) -> None:
-        if self._topics.link.closed:
-            self._context.deliver_soon(lambda: subscriber.error(SocketClosed()))
-            return
-        self._context.warm_up()
-        topic = self._topics.get(self._options.topic)
-        topic.lease(self._options.join, lambda join: self._observe(join, subscriber), take_over=True)
-
-    def _observe(self, join: Join, subscriber: Subscriber[_T]) -> None:
-        raise NotImplementedError
-
-
-class _Events(_Leased[Payload]):
-    """The payloads of one event."""
-
-    def _observe(self, join: Join, subscriber: Subscriber[Payload]) -> None:
-        hook, event = self._options.on_message, self._event
-        if hook is not None and event is not None:
-            receive = subscriber.on_next
-            subscriber.on_next = lambda payload: receive(hook(event, payload))
-        join.observe(event, subscriber)
-
-
-class _Joins(_Leased[Joined]):
-    """The accepted joins."""
-
-    def _observe(self, join: Join, subscriber: Subscriber[Joined]) -> None:
-        join.observe_joined(subscriber)
-
-
-class Channel(_Leased[Message]):
+class Channel(Messages):
     """A topic as a cold observable of its messages: subscribing joins, disposing leaves.
 
     It emits the application's messages, never ``phx_*``. All subscriptions to a topic share one join. It survives lost
@@ -154,16 +70,6 @@ class Channel(_Leased[Message]):
         ```
     """
 
-    def __init__(self, context: Context, topics: Topics, options: ChannelOptions) -> None:
-        super().__init__(context, topics, options)
-
-    def _observe(self, join: Join, subscriber: Subscriber[Message]) -> None:
-        hook = self._options.on_message
-        if hook is not None:
-            receive = subscriber.on_next
-            subscriber.on_next = lambda message: receive(message.with_payload(hook(message.event, message.payload)))
-        join.observe(None, subscriber)
-
     @property
     def topic(self) -> str:
         """The topic."""
@@ -180,26 +86,55 @@ class Channel(_Leased[Message]):
         """
         return ChannelStateView(self._context, self._topics, self._options.topic)
 
-    def on(self, event: str) -> Stream[Payload]:
+    if TYPE_CHECKING:
+
+        @overload
+        def on(self, event: str) -> Stream[Payload]: ...
+
+        @overload
+        def on(self, event: str, *, type: type[_T], strict: bool = ...) -> Stream[_T]: ...
+
+        # forms that are no class, such as `A | B` and Annotated[...]
+        @overload
+        def on(self, event: str, *, type: object, strict: bool = ...) -> Stream[Any]: ...
+
+    def on(self, event: str, *, type: Any = None, strict: bool = False) -> Stream[Any]:
         """The payloads of one event; cold, a lease of the channel.
 
         Arguments:
             event: the name of the event.
+            type: what the payloads are read as: a ``msgspec.Struct``, a dataclass, a ``TypedDict``, an attrs class,
+                a pydantic model, or a form such as ``list[Reading]``. By default they are as JSON has them.
+            strict: whether a payload that does not fit ends this stream with ``PayloadMismatch``. By default it is
+                reported on ``socket.errors`` and left out.
 
         Returns:
             A stream of payloads, shared by all observers: treat them as read-only. It ends as the channel does.
 
         Raises:
+            TypeError: nothing can be read as ``type``.
             ValueError: the name is empty, or begins with ``phx_``, which belongs to the protocol.
+
+        ```text
+        server:             --a---x---b--      x: a payload that is no Reading
+        on(type=Reading):   --A-------B--      x: on socket.errors
+        and strict=True:    --A---#            PayloadMismatch
+        ```
 
         Example:
             ```python
+            from dataclasses import dataclass
             from reactivex import operators as ops
             from rxphoenix import Socket
 
+            @dataclass
+            class Reading:
+                celsius: float
+
             async with Socket("ws://localhost:4000/socket") as socket:
-                reading = await socket.channel("sensor:kitchen").on("reading").pipe(ops.first())
-                print(reading["celsius"])
+                sensor = socket.channel("sensor:kitchen")
+                reading = await sensor.on("reading", type=Reading).pipe(ops.first())
+                print(reading.celsius)
             ```
         """
         check_event(event)
@@ -208,7 +143,10 @@ class Channel(_Leased[Message]):
                 f"the event {event!r} belongs to the protocol; watch channel.state, channel.joined or "
                 "socket.messages instead"
             )
-        return _Events(self._context, self._topics, self._options, event)
+        if type is None and strict:
+            raise ValueError("strict=True needs a type that payloads can fail to fit; give type=... too")
+        typing = None if type is None else Typing(PayloadType(type), strict)
+        return Events(self._context, self._topics, self._options, event, typing)
 
     @property
     def joined(self) -> Stream[Joined]:
@@ -229,7 +167,7 @@ class Channel(_Leased[Message]):
                 print(joined.reply, joined.rejoin, joined.attempt)
             ```
         """
-        return _Joins(self._context, self._topics, self._options)
+        return Joins(self._context, self._topics, self._options)
 
     def hold(self) -> Hold:
         """Take a lease of the channel: join, and stay joined until it is given back.
@@ -294,6 +232,16 @@ class Channel(_Leased[Message]):
 
         @overload
         def push(
+            self, event: str, payload: Payload = ..., *, timeout: float | None = ..., reply_type: type[_T]
+        ) -> Single[_T]: ...
+
+        @overload
+        def push(
+            self, event: str, payload: Payload = ..., *, timeout: float | None = ..., reply_type: object
+        ) -> Single[Any]: ...
+
+        @overload
+        def push(
             self, event: str, payload: Payload = ..., *, timeout: float | None = ..., reply: Literal[False]
         ) -> Single[None]: ...
 
@@ -303,24 +251,34 @@ class Channel(_Leased[Message]):
         ) -> Single[Any]: ...
 
     def push(
-        self, event: str, payload: Payload = None, *, timeout: float | None = None, reply: bool = True
+        self,
+        event: str,
+        payload: Payload = None,
+        *,
+        timeout: float | None = None,
+        reply: bool = True,
+        reply_type: Any = None,
     ) -> Single[Any]:
         """Send a message to the channel's process on the server; cold: each subscription or ``await`` sends once.
 
         Arguments:
             event: the name of the event.
-            payload: a JSON value, ``{}`` if omitted; ``bytes`` go as a binary message.
+            payload: a JSON value, or an object of the kinds that ``on`` can read; ``{}`` if omitted. ``bytes`` go as
+                a binary message.
             timeout: seconds from the subscription to the reply, by default the socket's ``timeout``.
             reply: whether to wait for the reply; ``False`` for handlers that do not reply.
+            reply_type: what the response is read as; see ``on``.
 
         Returns:
-            A Single of the response. Errors: ``PushRefused`` for any status but "ok"; ``PushTimeout``;
+            A Single of the response. Errors: ``PushRefused`` for any status but "ok"; ``PayloadMismatch`` for a
+            response that is no ``reply_type``: the push was done then; ``PushTimeout``;
             ``PushInterrupted`` when the join or the link ended after it was sent; ``JoinRefused`` and its like when
             the join is refused; ``PushBufferFull``; ``TopicBusy``; ``NotJoined``; ``SocketClosed``.
 
         Raises:
             UnencodablePayload: the payload or a name cannot be written.
             ValueError: the event or the timeout is not usable.
+            TypeError: nothing can be read as ``reply_type``.
 
         ```text
         subscribed:   ^
@@ -337,7 +295,11 @@ class Channel(_Leased[Message]):
                 assert response == {"body": "hi"}
             ```
         """
+        if reply_type is not None and not reply:
+            raise ValueError("reply_type needs a reply; leave reply=False out")
         options = self._push_options(event, payload, timeout)
+        if reply_type is not None:
+            return self._push(options, response_as(PayloadType(reply_type)), await_reply=True)
         return self._push(options, response_of if reply else expect_nothing, await_reply=reply)
 
     def request(self, event: str, payload: Payload = None, *, timeout: float | None = None) -> Single[Reply]:

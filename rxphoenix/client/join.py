@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 from reactivex import abc
 
-from rxphoenix.client.audience import JOINED, Audience
+from rxphoenix.client.audience import JOINED, Audience, Typing
 from rxphoenix.client.connection import Connection
 from rxphoenix.client.patience import seconds_to_wait
 from rxphoenix.client.provider import Provider
@@ -137,6 +137,11 @@ class Join:
         """Attach an observer of the payloads of one event, or with ``None`` of all messages."""
         self.acquire()
         self._audience.add(event, subscriber, self.release)
+
+    def observe_as(self, event: str, typing: Typing, subscriber: Subscriber[Any]) -> None:
+        """Attach an observer that wants the payloads of one event as a type."""
+        self.acquire()
+        self._audience.add_reader(event, typing, subscriber, self.release)
 
     def observe_joined(self, subscriber: Subscriber[Joined]) -> None:
         """Attach an observer of accepted joins; the one in force comes first."""

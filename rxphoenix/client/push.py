@@ -30,6 +30,7 @@ from rxphoenix.client.topic import Topics
 from rxphoenix.errors import (
     MalformedFrame,
     NotJoined,
+    PayloadMismatch,
     PhoenixError,
     PushBufferFull,
     PushInterrupted,
@@ -40,8 +41,9 @@ from rxphoenix.errors import (
 )
 from rxphoenix.protocol.message import REPLY, Message, Payload, Reply
 from rxphoenix.protocol.serializer import EncodedPayload
+from rxphoenix.protocol.typed import PayloadType
 
-__all__ = ["PendingPush", "Push", "PushOptions", "expect_nothing", "reply_of", "response_of"]
+__all__ = ["PendingPush", "Push", "PushOptions", "expect_nothing", "reply_of", "response_as", "response_of"]
 
 _T = TypeVar("_T")
 
@@ -62,6 +64,11 @@ def response_of(options: PushOptions, reply: Reply) -> Payload:
     if reply.status != "ok":
         raise PushRefused(options.topic, options.event, reply.status, reply.response)
     return reply.response
+
+
+def response_as(wanted: PayloadType[_T]) -> Callable[[PushOptions, Reply], _T]:
+    """The response of a reply "ok" as a type; it raises ``PushRefused``, or ``PayloadMismatch`` if it does not fit."""
+    return lambda options, reply: wanted.from_value(response_of(options, reply))
 
 
 def reply_of(options: PushOptions, reply: Reply) -> Reply:
@@ -211,7 +218,7 @@ class PendingPush:
             return
         try:
             value = self._outcome(options, reply)
-        except PushRefused as error:
+        except (PushRefused, PayloadMismatch) as error:
             self._fail(error)
         else:
             self._succeed(value)

@@ -12,7 +12,7 @@ from typing import Any
 
 from reactivex import abc
 
-from rxphoenix.client.channel import Channel, ChannelOptions, Hook
+from rxphoenix.client.channel import Channel
 from rxphoenix.client.checks import (
     check_delay,
     check_headers,
@@ -25,13 +25,15 @@ from rxphoenix.client.checks import (
 from rxphoenix.client.connection import ConnectionOptions
 from rxphoenix.client.context import Context
 from rxphoenix.client.join import JoinOptions
+from rxphoenix.client.leased import ChannelOptions, Hook
 from rxphoenix.client.link import Lease, Link
+from rxphoenix.client.opening import Opening
+from rxphoenix.client.ping import Ping
 from rxphoenix.client.provider import Provided, Provider
 from rxphoenix.client.single import Single, succeed
 from rxphoenix.client.subjects import FaultStream, HotStream, StateStream, Subscriber
-from rxphoenix.client.timer import Timer
 from rxphoenix.client.topic import TopicOptions, Topics
-from rxphoenix.errors import Disconnected, HeartbeatTimeout, NotConnected, PhoenixError, SocketClosed
+from rxphoenix.errors import NotConnected, SocketClosed
 from rxphoenix.protocol.address import Params, parse_endpoint
 from rxphoenix.protocol.backoff import RECONNECT_DELAY, REJOIN_DELAY, Delay
 from rxphoenix.protocol.lifecycle import SocketState
@@ -238,31 +240,7 @@ class Socket:
         observed:  -------------(v|)           v: None
         ```
         """
-
-        def start(subscriber: Subscriber[None]) -> None:
-            link, context = self._link, self._context
-            if link.closed or link.is_offline:
-                error: PhoenixError = SocketClosed() if link.closed else Disconnected()
-                context.deliver_soon(lambda: subscriber.error(error))
-                return
-            lease = link.lease()
-
-            def told(failure: PhoenixError | None) -> None:
-                subscriber.on_dispose = None
-                lease.dispose()
-                if failure is None:
-                    context.dispatcher.emit(succeed, subscriber, None)
-                else:
-                    context.dispatcher.emit(subscriber.error, failure)
-
-            def dispose() -> None:
-                forget()
-                lease.dispose()
-
-            forget = link.watch_attempt(told)
-            subscriber.on_dispose = dispose
-
-        return Single(self._context, start)
+        return Opening(self._context, self._link)
 
     def disconnect(self, code: int | None = None, reason: str = "") -> None:
         """Go offline over all leases, until ``connect()``.
@@ -311,37 +289,7 @@ class Socket:
             A Single of the round trip in seconds. It errors with ``NotConnected`` without an open connection, with
             ``HeartbeatTimeout`` after the socket's ``timeout``, and with what ended the connection if it ends first.
         """
-
-        def start(subscriber: Subscriber[float]) -> None:
-            connection = self._link.connection
-            if connection is None or not connection.is_open:
-                error = SocketClosed() if self._link.closed else NotConnected("ping()")
-                self._context.deliver_soon(lambda: subscriber.error(error))
-                return
-            emit = self._context.dispatcher.emit
-            timer = Timer(self._context)
-
-            def answered(seconds: float) -> None:
-                timer.stop()
-                succeed(subscriber, seconds)
-
-            def failed(failure: PhoenixError) -> None:
-                timer.stop()
-                emit(subscriber.error, failure)
-
-            def give_up() -> None:
-                timer.stop()
-                connection.forget_reply(ref)
-
-            def expired() -> None:
-                give_up()
-                subscriber.error(HeartbeatTimeout(self._timeout))
-
-            ref = connection.ping(answered, failed)
-            timer.start(self._timeout, expired)
-            subscriber.on_dispose = give_up
-
-        return Single(self._context, start)
+        return Ping(self._context, self._link, self._timeout)
 
     def send(self, message: Message) -> None:
         """Write one message as it is, for testers of the protocol; nothing is awaited.
