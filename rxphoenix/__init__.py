@@ -15,6 +15,8 @@ Example:
 
 from typing import TYPE_CHECKING
 
+from rxphoenix.bridges.buffer import Overflow
+from rxphoenix.bridges.iteration import Iteration, iterate
 from rxphoenix.client.channel import Channel
 from rxphoenix.client.channel_state import ChannelStateView
 from rxphoenix.client.context import Fault
@@ -26,6 +28,7 @@ from rxphoenix.client.single import Single
 from rxphoenix.client.socket import Socket
 from rxphoenix.client.subjects import FaultStream, HotStream, StateStream, Stream
 from rxphoenix.errors import (
+    BufferOverflow,
     ChannelClosed,
     ChannelCrashed,
     ChannelFault,
@@ -69,6 +72,7 @@ if TYPE_CHECKING:
     from rxphoenix.transports.websocket import WebSocket
 
 __all__ = [
+    "BufferOverflow",
     "Channel",
     "ChannelClosed",
     "ChannelCrashed",
@@ -88,6 +92,7 @@ __all__ = [
     "HeartbeatTimeout",
     "Hold",
     "HotStream",
+    "Iteration",
     "JSONSerializer",
     "JSONSerializerV1",
     "JoinCrashed",
@@ -100,6 +105,7 @@ __all__ = [
     "NoEventLoop",
     "NotConnected",
     "NotJoined",
+    "Overflow",
     "Payload",
     "PayloadMismatch",
     "PhoenixError",
@@ -128,6 +134,7 @@ __all__ = [
     "WrongThread",
     "exponential",
     "give_up_on",
+    "iterate",
     "stepped",
 ]
 

@@ -27,6 +27,7 @@ PhoenixError
 │   ├── PushBufferFull         too many pushes are held for the join
 │   ├── TopicBusy              the topic is joined with other params
 │   └── NotJoined              auto_join=False and nobody has joined
+├── BufferOverflow             values came faster than iterate() or map_async() could work them off
 ├── MalformedFrame             a frame from the server that cannot be read
 ├── PayloadMismatch            a payload that does not fit the type that was asked for
 ├── UnencodablePayload         a payload or a name that cannot be written (also a ValueError)
@@ -44,6 +45,7 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 __all__ = [
+    "BufferOverflow",
     "ChannelClosed",
     "ChannelCrashed",
     "ChannelFault",
@@ -375,6 +377,19 @@ class NotJoined(PushFault):
 
     def __init__(self, topic: str, event: str) -> None:
         super().__init__(topic, event, "nobody has subscribed to the topic and auto_join is off")
+
+
+class BufferOverflow(PhoenixError):
+    """Values came faster than they were worked off, and ``Overflow.ERROR`` is in force.
+
+    Arguments:
+        limit: how many values wait at most.
+    """
+
+    def __init__(self, limit: int) -> None:
+        waiting = "1 value waits" if limit == 1 else f"{limit} values wait"
+        super().__init__(f"{waiting} already: work them off faster, or give a bigger buffer= or another overflow=")
+        self.limit = limit
 
 
 class MalformedFrame(PhoenixError):

@@ -5,12 +5,12 @@ What lives here: the type, and awaiting it. What does not: pushes and pings, whi
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Generator
 from typing import Any, TypeVar
 
 from rxphoenix.client.context import Context
 from rxphoenix.client.subjects import Stream, Subscriber
+from rxphoenix.client.waiting import Waiter
 
 __all__ = ["Single", "succeed"]
 
@@ -56,19 +56,9 @@ class Single(Stream[_T]):
         self._start(subscriber)
 
     def __await__(self) -> Generator[Any, None, _T]:  # pyright: ignore[reportIncompatibleMethodOverride]
-        future: asyncio.Future[_T] = asyncio.get_running_loop().create_future()
-
-        def on_next(value: _T) -> None:
-            if not future.done():
-                future.set_result(value)
-
-        def on_error(error: Exception) -> None:
-            if not future.done():
-                # a future cannot hold a StopIteration
-                future.set_exception(RuntimeError(repr(error)) if isinstance(error, StopIteration) else error)
-
-        subscription = self.subscribe(on_next, on_error)
+        waiter: Waiter[_T] = Waiter()
+        subscription = self.subscribe(waiter.settle, waiter.fail)
         try:
-            return (yield from future.__await__())
+            return (yield from waiter.__await__())
         finally:
             subscription.dispose()

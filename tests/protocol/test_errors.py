@@ -13,6 +13,7 @@ import pytest
 import rxphoenix
 from rxphoenix import errors
 from rxphoenix.errors import (
+    BufferOverflow,
     ChannelClosed,
     ChannelCrashed,
     ChannelForgotten,
@@ -100,6 +101,8 @@ EXAMPLES: list[tuple[PhoenixError, str, dict[str, Any]]] = [
      "push through a channel made without params", {"topic": "room:a", "event": "new"}),
     (NotJoined("room:a", "new"), "push 'new' to 'room:a': nobody has subscribed to the topic and auto_join is off",
      {"topic": "room:a", "event": "new"}),
+    (BufferOverflow(1), "1 value waits already: work them off faster, or give a bigger buffer= or another overflow=",
+     {"limit": 1}),
     (MalformedFrame("not JSON"), "not JSON", {"problem": "not JSON", "size": 0}),
     (MalformedFrame("not JSON", size=7), "not JSON (frame of 7 bytes)", {"problem": "not JSON", "size": 7}),
     (PayloadMismatch("Reading", "no celsius"), "the payload is no Reading: no celsius",

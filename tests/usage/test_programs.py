@@ -11,7 +11,7 @@ import pytest
 
 from rxphoenix.server import PhoenixServer
 from rxphoenix.server.applications.demo import demo_application
-from tests.usage import chat, credentials, delays, dialect, echoes, joining, watching
+from tests.usage import chat, credentials, delays, dialect, echoes, iterating, joining, watching
 
 HERE = Path(__file__).parent
 
@@ -21,6 +21,7 @@ EXPECTED: dict[str, tuple[Callable[[str], Awaitable[list[str]]], list[str]]] = {
         joining.main,
         ["closed", "joining", "joined", "room:tea", "rejoin False, attempt 1", "leaving", "closed", "wrong password"],
     ),
+    "iterating": (iterating.main, ["one", "two", "dropped 0", "open"]),
     "watching": (
         watching.main,
         [

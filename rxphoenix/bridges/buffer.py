@@ -1,0 +1,90 @@
+"""Values that wait for a consumer slower than their source: a bounded buffer, and what happens when it is full.
+
+What lives here: keeping, dropping and counting. What does not: who waits for the values (``iteration.py``,
+``mapping.py``).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from enum import Enum
+from typing import Generic, TypeVar
+
+from rxphoenix.errors import BufferOverflow
+
+__all__ = ["Buffer", "Overflow"]
+
+_T = TypeVar("_T")
+
+
+class Overflow(Enum):
+    """What happens to a value that comes when the buffer is full.
+
+    ```text
+    source:        a-b-c-d|           nobody takes anything before the end; buffer=2
+    ERROR:         a b #              BufferOverflow, after what was buffered; the source is let go
+    DROP_OLDEST:   c d |
+    DROP_NEWEST:   a b |
+    LATEST:        d |                whatever the buffer: only the newest value is kept
+    ```
+    """
+
+    ERROR = "error"
+    """End with ``BufferOverflow``, after what was buffered: nothing is lost without a word. The default."""
+
+    DROP_OLDEST = "drop_oldest"
+    """Drop the oldest value of the buffer, and take the new one in."""
+
+    DROP_NEWEST = "drop_newest"
+    """Drop the value that came."""
+
+    LATEST = "latest"
+    """Keep the newest value only; for readings of which only the last one counts."""
+
+
+class Buffer(Generic[_T]):
+    """At most so many values, oldest first, and a count of those that were dropped.
+
+    Arguments:
+        limit: how many values wait at most.
+        overflow: what happens to one more.
+
+    Raises:
+        TypeError, ValueError: an argument is not usable.
+    """
+
+    __slots__ = ("_overflow", "_values", "dropped", "limit")
+
+    def __init__(self, limit: int, overflow: Overflow) -> None:
+        if not isinstance(limit, int) or isinstance(limit, bool):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"buffer must be a number of values, not {limit!r}")
+        if limit < 1:
+            raise ValueError(f"buffer must be at least 1, not {limit!r}")
+        if not isinstance(overflow, Overflow):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"overflow must be one of Overflow, for example Overflow.DROP_OLDEST, not {overflow!r}")
+        self.limit = 1 if overflow is Overflow.LATEST else limit
+        self.dropped = 0
+        self._overflow = overflow
+        self._values: deque[_T] = deque()
+
+    def put(self, value: _T) -> None:
+        """Take a value in; raises ``BufferOverflow`` if it is full and that is an error."""
+        if len(self._values) >= self.limit:
+            if self._overflow is Overflow.ERROR:
+                raise BufferOverflow(self.limit)
+            self.dropped += 1
+            if self._overflow is Overflow.DROP_NEWEST:
+                return
+            self._values.popleft()
+        self._values.append(value)
+
+    def take(self) -> _T:
+        """Take the oldest value out; raises ``IndexError`` if there is none."""
+        return self._values.popleft()
+
+    def clear(self) -> None:
+        """Forget all values."""
+        self._values.clear()
+
+    def __len__(self) -> int:
+        return len(self._values)

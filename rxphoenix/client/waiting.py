@@ -1,0 +1,51 @@
+"""Waiting in a coroutine for what a callback will tell, on this thread or another.
+
+What lives here: one wait. What does not: what is waited for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Generator
+from typing import Any, Generic, TypeVar
+
+__all__ = ["Waiter"]
+
+_T = TypeVar("_T")
+
+
+class Waiter(Generic[_T]):
+    """Something that is awaited once, on the loop that runs where this is made; only what is told first counts."""
+
+    __slots__ = ("_future", "_loop", "_thread")
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.get_ident()
+        self._future: asyncio.Future[_T] = self._loop.create_future()
+
+    def settle(self, value: _T) -> None:
+        """Let who waits go on with a value; legal from any thread."""
+        self._tell(self._future.set_result, value)
+
+    def fail(self, error: Exception) -> None:
+        """Let who waits go on with an error; legal from any thread."""
+        # a future cannot hold a StopIteration
+        self._tell(self._future.set_exception, RuntimeError(repr(error)) if isinstance(error, StopIteration) else error)
+
+    def _tell(self, outcome: Callable[[Any], None], argument: object) -> None:
+        def tell() -> None:
+            if not self._future.done():
+                outcome(argument)
+
+        if threading.get_ident() == self._thread:
+            tell()
+        elif not self._loop.is_closed():
+            try:
+                self._loop.call_soon_threadsafe(tell)
+            except RuntimeError:  # closed a moment ago: nobody waits any more
+                return
+
+    def __await__(self) -> Generator[Any, None, _T]:
+        return self._future.__await__()
