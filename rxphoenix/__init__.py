@@ -21,9 +21,10 @@ from rxphoenix.client.channel import Channel
 from rxphoenix.client.channel_state import ChannelStateView
 from rxphoenix.client.context import Fault
 from rxphoenix.client.hold import Hold
-from rxphoenix.client.join import Joined
+from rxphoenix.client.joined import Gap, Joined
 from rxphoenix.client.link import Lease
 from rxphoenix.client.push import Push
+from rxphoenix.client.resume import Resume
 from rxphoenix.client.single import Single
 from rxphoenix.client.socket import Socket
 from rxphoenix.client.subjects import FaultStream, HotStream, StateStream, Stream
@@ -89,6 +90,7 @@ __all__ = [
     "Fault",
     "FaultStream",
     "Frame",
+    "Gap",
     "HeartbeatTimeout",
     "Hold",
     "HotStream",
@@ -119,6 +121,7 @@ __all__ = [
     "ReconnectGivenUp",
     "RejoinGivenUp",
     "Reply",
+    "Resume",
     "Serializer",
     "Single",
     "Socket",

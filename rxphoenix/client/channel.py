@@ -16,7 +16,7 @@ from rxphoenix.client.audience import Typing
 from rxphoenix.client.channel_state import ChannelStateView
 from rxphoenix.client.checks import check_event, check_seconds
 from rxphoenix.client.hold import Hold
-from rxphoenix.client.join import Joined
+from rxphoenix.client.joined import Joined
 from rxphoenix.client.leased import Events, Joins, Messages
 from rxphoenix.client.push import (
     PendingPush,

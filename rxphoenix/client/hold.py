@@ -10,7 +10,7 @@ import asyncio
 from reactivex import abc
 
 from rxphoenix.client.context import Context
-from rxphoenix.client.join import Joined
+from rxphoenix.client.joined import Joined
 from rxphoenix.client.subjects import Stream
 from rxphoenix.errors import ChannelClosed
 from rxphoenix.protocol.message import Payload

@@ -18,15 +18,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import msgspec
 from reactivex import abc
 
 from rxphoenix.client.audience import JOINED, Audience, Typing
 from rxphoenix.client.connection import Connection
+from rxphoenix.client.join_options import JoinOptions
+from rxphoenix.client.joined import Joined, Loss
 from rxphoenix.client.patience import seconds_to_wait
-from rxphoenix.client.provider import Provider
 from rxphoenix.client.pushes import Pushes
 from rxphoenix.client.reply import is_unmatched, read_reply
+from rxphoenix.client.resume import Cursor
 from rxphoenix.client.subjects import Subscriber
 from rxphoenix.client.timer import TOLERANCE, Timer
 from rxphoenix.errors import (
@@ -41,6 +42,7 @@ from rxphoenix.errors import (
     ProviderFailed,
     RejoinGivenUp,
     TakenOver,
+    UnencodablePayload,
 )
 from rxphoenix.protocol.backoff import REJOIN_DELAY, Delay, spread
 from rxphoenix.protocol.lifecycle import ChannelEvent, ChannelState
@@ -50,41 +52,7 @@ from rxphoenix.protocol.serializer import EncodedPayload
 if TYPE_CHECKING:
     from rxphoenix.client.topic import Topic
 
-__all__ = ["Join", "JoinOptions", "Joined", "SentJoin"]
-
-
-class Joined(msgspec.Struct, frozen=True):
-    """A join that the server has accepted: what ``channel.joined`` emits.
-
-    Arguments:
-        reply: what the server's join function replied.
-        rejoin: whether the topic had been joined before, by the same subscriptions.
-        attempt: which attempt it was since the last accepted join, from 1.
-    """
-
-    reply: Payload
-    rejoin: bool
-    attempt: int
-
-
-class JoinOptions(msgspec.Struct, frozen=True):
-    """What a join is made with.
-
-    Arguments:
-        params: the join params; they compare by what the user gave.
-        explicit: whether the user gave any.
-        timeout: seconds that the server may take to answer.
-        retry_refused: the user's delay after a refusal, ``None`` for giving up.
-    """
-
-    params: Provider[EncodedPayload]
-    explicit: bool
-    timeout: float
-    retry_refused: Delay | None
-
-    def differs_from(self, other: JoinOptions) -> bool:
-        """Whether it asks, explicitly, for other params."""
-        return self.explicit and self.params.given is not other.params.given and self.params.given != other.params.given
+__all__ = ["Join", "SentJoin"]
 
 
 class SentJoin(NamedTuple):
@@ -121,6 +89,8 @@ class Join:
         self._sent = 0.0
         self._waits = False
         self._joined_before = False
+        self._loss: Loss | None = None
+        self._cursor = None if options.resume is None else Cursor(options.resume, topic.context)
         self._leases = 0
         self._ended = False
         self._audience = Audience(topic.context)
@@ -215,18 +185,29 @@ class Join:
         if self._generation != generation:
             return
 
-        def write(payload: EncodedPayload) -> None:
-            if self._generation == generation:
-                self._write(connection, payload)
-
         def failed(error: PhoenixError) -> None:
             self._context.soon(lambda: self._generation == generation and self._fault(error))
+
+        def write(params: Any) -> None:
+            if self._generation != generation:
+                return
+            try:
+                payload = params if self._cursor is None else self._encode(self._cursor.added_to(params))
+            except UnencodablePayload as raised:
+                error = ProviderFailed("resume", "returned a cursor that cannot be written")
+                error.__cause__ = raised
+                failed(error)
+            else:
+                self._write(connection, payload)
 
         evaluation = self.options.params.evaluate(self._context, self.last_error, write, failed)
         if self._generation == generation:
             self._evaluation = evaluation
         else:
             evaluation.dispose()
+
+    def _encode(self, params: Any) -> EncodedPayload:
+        return self.topic.options.serializer.encode_payload(params)
 
     def _write(self, connection: Connection, payload: EncodedPayload) -> None:
         ref = self._context.next_ref()
@@ -279,7 +260,9 @@ class Join:
     def _accepted(self, response: Payload) -> None:
         assert self.connection is not None and self.join_ref is not None
         self._timer.stop()
-        self.joined = Joined(response, self._joined_before, self._tries)
+        gap = None if self._loss is None else self._loss.made_good(self._context, self._cursor)
+        self.joined = Joined(response, self._joined_before, self._tries, gap)
+        self._loss = None
         self._joined_before = True
         self._faults = self._tries = 0
         self.last_error = None
@@ -351,6 +334,8 @@ class Join:
         self._generation += 1
         if error is not None:
             self.last_error = error
+            if self.is_joined:
+                self._loss = Loss(self._context, error)
         if self._evaluation is not None:
             self._evaluation.dispose()
             self._evaluation = None
@@ -420,6 +405,8 @@ class Join:
         if is_reserved(message.event):
             self._received_reserved(message)
         elif join_ref is not None or self.is_joined:
+            if self._cursor is not None:
+                self._cursor.see(message)
             self._audience.tell(message)
 
     def _received_reserved(self, message: Message) -> None:

@@ -13,7 +13,9 @@ import msgspec
 
 from rxphoenix.client.audience import Typing, tell_mismatch
 from rxphoenix.client.context import Context
-from rxphoenix.client.join import Join, Joined, JoinOptions
+from rxphoenix.client.join import Join
+from rxphoenix.client.join_options import JoinOptions
+from rxphoenix.client.joined import Joined
 from rxphoenix.client.subjects import Stream, Subscriber
 from rxphoenix.client.topic import Topics
 from rxphoenix.errors import PayloadMismatch, SocketClosed

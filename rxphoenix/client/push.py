@@ -20,7 +20,8 @@ import msgspec
 
 from rxphoenix.client.connection import Connection
 from rxphoenix.client.context import Context
-from rxphoenix.client.join import Join, JoinOptions
+from rxphoenix.client.join import Join
+from rxphoenix.client.join_options import JoinOptions
 from rxphoenix.client.pushes import HELD_PUSHES
 from rxphoenix.client.reply import is_unmatched, read_reply
 from rxphoenix.client.single import Single, succeed

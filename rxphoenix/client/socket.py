@@ -24,12 +24,13 @@ from rxphoenix.client.checks import (
 )
 from rxphoenix.client.connection import ConnectionOptions
 from rxphoenix.client.context import Context
-from rxphoenix.client.join import JoinOptions
+from rxphoenix.client.join_options import JoinOptions
 from rxphoenix.client.leased import ChannelOptions, Hook
 from rxphoenix.client.link import Lease, Link
 from rxphoenix.client.opening import Opening
 from rxphoenix.client.ping import Ping
 from rxphoenix.client.provider import Provided, Provider
+from rxphoenix.client.resume import Resume, check_resumable
 from rxphoenix.client.single import Single, succeed
 from rxphoenix.client.subjects import FaultStream, HotStream, StateStream, Subscriber
 from rxphoenix.client.topic import TopicOptions, Topics
@@ -320,6 +321,7 @@ class Socket:
         auto_join: bool = True,
         retry_refused: Delay | None = None,
         on_message: Hook | None = None,
+        resume: Resume | None = None,
     ) -> Channel:
         """Make a handle for a topic; nothing happens before it is subscribed or pushed to.
 
@@ -332,6 +334,8 @@ class Socket:
             retry_refused: ``(attempt, error) -> seconds`` after a refused join, by default the socket's.
             on_message: ``(event, payload) -> payload``: sees each payload, of messages and replies, before what is
                 subscribed through this handle does.
+            resume: what a rejoin adds to the params, so that the server can send what was missed; it counts as a part
+                of the params.
 
         Raises:
             TypeError, ValueError: an argument is not usable.
@@ -348,12 +352,16 @@ class Socket:
         check_name("topic", topic)
         if topic == PHOENIX:
             raise ValueError('the topic "phoenix" belongs to the protocol; use socket.ping() or socket.latency')
+        if resume is not None and not isinstance(resume, Resume):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"resume must be a Resume(param, cursor), not {resume!r}")
+        check = self._encode_join_params if resume is None else self._check_resumable_params
         given: Provided[Any] = {} if params is None else _snapshot(params)
         join = JoinOptions(
-            Provider[EncodedPayload](f"join params of {topic!r}", given, self._encode_join_params),
-            params is not None,
+            Provider[Any](f"join params of {topic!r}", given, check),
+            params is not None or resume is not None,
             self._timeout if join_timeout is None else check_seconds("join_timeout", join_timeout),
             check_delay("retry_refused", retry_refused) or self._retry_refused,
+            resume,
         )
         if on_message is not None and not callable(on_message):
             raise TypeError(f"on_message must be a function of (event, payload), not {on_message!r}")
@@ -363,6 +371,10 @@ class Socket:
         if isinstance(params, (bytes, bytearray, memoryview)):
             raise TypeError("join params must be a JSON value, not bytes")
         return self._serializer.encode_payload(params)
+
+    def _check_resumable_params(self, params: Any) -> Mapping[str, Any]:
+        self._encode_join_params(params)
+        return check_resumable(params)
 
     # -- closing -------------------------------------------------------------------------------------------------
 

@@ -15,7 +15,8 @@ import msgspec
 
 from rxphoenix.client.connection import Connection
 from rxphoenix.client.context import Context, logger
-from rxphoenix.client.join import Join, JoinOptions, SentJoin
+from rxphoenix.client.join import Join, SentJoin
+from rxphoenix.client.join_options import JoinOptions
 from rxphoenix.client.link import Link
 from rxphoenix.client.subjects import StateStream
 from rxphoenix.client.timer import Timer

@@ -1,0 +1,72 @@
+"""What is told of a join that the server has accepted, and of the gap before it.
+
+What lives here: what ``channel.joined`` emits, and measuring a gap. What does not: joining (``join.py``).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from rxphoenix.client.context import Context
+from rxphoenix.client.resume import Cursor
+from rxphoenix.errors import PhoenixError
+from rxphoenix.protocol.message import Payload
+
+__all__ = ["Gap", "Joined", "Loss"]
+
+
+class Gap(msgspec.Struct, frozen=True):
+    """A time in which a channel was not joined: what was broadcast meanwhile is lost, unless the server resends it.
+
+    Arguments:
+        since: when the loss of the join was noticed, in UTC, by the scheduler's clock. A link that died silently is
+            noticed by a heartbeat, so messages may have been lost before it.
+        seconds: how long it lasted.
+        error: what ended the join.
+        cursor: what the rejoin carried, if the channel was made with ``resume=``.
+    """
+
+    since: datetime
+    seconds: float
+    error: PhoenixError
+    cursor: Any = None
+
+
+class Joined(msgspec.Struct, frozen=True):
+    """A join that the server has accepted: what ``channel.joined`` emits.
+
+    Arguments:
+        reply: what the server's join function replied.
+        rejoin: whether the topic had been joined before, by the same subscriptions.
+        attempt: which attempt it was since the last accepted join, from 1.
+        gap: what a rejoin has missed: since when, why, and the cursor that it carried; ``None`` for a first join.
+    """
+
+    reply: Payload
+    rejoin: bool
+    attempt: int
+    gap: Gap | None = None
+
+
+class Loss:
+    """The loss of a join that was in force, until another one makes it good.
+
+    Arguments:
+        context: whose clocks tell when it was.
+        error: what ended the join.
+    """
+
+    __slots__ = ("_at", "_error", "_since")
+
+    def __init__(self, context: Context, error: PhoenixError) -> None:
+        self._since = context.scheduler.now
+        self._at = context.clock.monotonic()
+        self._error = error
+
+    def made_good(self, context: Context, cursor: Cursor | None) -> Gap:
+        """The gap that ends now."""
+        seconds = context.clock.monotonic() - self._at
+        return Gap(self._since, seconds, self._error, None if cursor is None else cursor.carried)
