@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, TypeAlias
 
+import msgspec
+
 __all__ = [
     "FRAME",
     "Completed",
@@ -58,14 +60,27 @@ def microseconds(seconds: float) -> Instant:
 
 
 def same_value(one: Any, other: Any) -> bool:
-    """Tell whether two values are equal: by ``==``, or the same object (which ``nan`` is to itself only so)."""
+    """Tell whether two values are equal: by ``==``, or the same object (which ``nan`` is to itself only so).
+
+    Errors are compared as those that end a stream are, also inside of tuples and structs: a ``Fault`` equals another
+    one of the same topic and event with an equal error.
+    """
     if one is other:
         return True
+    if isinstance(one, BaseException) and isinstance(other, BaseException):
+        return same_error(one, other)
+    if type(one) is type(other) and isinstance(one, (tuple, msgspec.Struct)):
+        mine, yours = _fields(one), _fields(other)
+        return len(mine) == len(yours) and all(map(same_value, mine, yours))
     try:
         return bool(one == other)
     except Exception:
         # Arrays and the like compare to what is no truth; a comparison that cannot be made is not equal.
         return False
+
+
+def _fields(value: Any) -> tuple[Any, ...]:
+    return msgspec.structs.astuple(value) if isinstance(value, msgspec.Struct) else value
 
 
 def same_error(one: BaseException, other: BaseException) -> bool:

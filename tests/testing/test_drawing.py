@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 
+from rxphoenix import ConnectionLost, Fault
 from rxphoenix.testing.drawing import Completed, Drawing, Failed, Next, microseconds, same_error, same_value
 
 
@@ -84,3 +85,14 @@ def test_a_notebook_shows_a_drawing_as_a_picture() -> None:
     picture = Drawing((Next(2_000, 7), Completed(4_000)), length=5_000)._repr_svg_()
     assert picture.startswith("<svg")
     assert ">7<" in picture
+
+
+def test_errors_inside_of_values_are_compared_as_errors_are() -> None:
+    def fault(words: str) -> Fault:
+        return Fault("room:a", None, ConnectionLost(words))
+
+    assert same_value(fault("restart"), fault("restart"))
+    assert not same_value(fault("restart"), fault("other"))
+    assert same_value((1, [2], ValueError(3)), (1, [2], ValueError(3)))
+    assert not same_value((1, ValueError(3)), (1, TypeError(3)))
+    assert not same_value((1,), (1, 2))
