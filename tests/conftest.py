@@ -1,3 +1,3 @@
-"""What holds for every test: it leaves nothing behind (``tests/house/leaks.py``)."""
+"""What holds for every test: it leaves nothing behind (``tests/house/leaks.py``); and the fixtures of all."""
 
-pytest_plugins = ["tests.house.leaks", "pytester", "rxphoenix.testing.plugin"]
+pytest_plugins = ["tests.house.leaks", "tests.official.client", "pytester", "rxphoenix.testing.plugin"]
