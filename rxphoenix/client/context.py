@@ -41,18 +41,16 @@ class Fault(msgspec.Struct, frozen=True):
 class Clock:
     """The two clocks of a scheduler, in seconds: one that only runs on, and the one on the wall.
 
-    They drift apart when the machine sleeps or its clock is set. In virtual time both are the scheduler's.
+    They drift apart when the machine sleeps or its clock is set. A scheduler without a clock of its own that never
+    jumps has one for both.
     """
 
-    __slots__ = ("_loop", "_scheduler")
+    __slots__ = ("_scheduler", "monotonic")
 
     def __init__(self, scheduler: abc.SchedulerBase, loop: asyncio.AbstractEventLoop | None) -> None:
         self._scheduler = scheduler
-        self._loop = loop if isinstance(scheduler, AsyncIOScheduler) else None
-
-    def monotonic(self) -> float:
+        self.monotonic: Callable[[], float] = self.wall if loop is None else loop.time
         """Seconds that never jump."""
-        return self._scheduler.now.timestamp() if self._loop is None else self._loop.time()
 
     def wall(self) -> float:
         """Seconds since the epoch, as the scheduler sees it."""
@@ -92,6 +90,12 @@ class Context:
         return self._clock
 
     @property
+    def loop(self) -> asyncio.AbstractEventLoop | None:
+        """The loop of the scheduler, else the one that runs here; ``None`` where there is neither."""
+        own = None if self._given is None else _own_loop(self._given)
+        return own or _loop_if_running()
+
+    @property
     def is_warm(self) -> bool:
         """Whether the socket is bound to a scheduler and a thread."""
         return self._thread is not None
@@ -104,9 +108,9 @@ class Context:
     def warm_up(self) -> None:
         """Bind to the scheduler and thread of the caller; raises ``NoEventLoop`` where there is none."""
         if self._thread is None:
-            self._loop = _running_loop() if self._given is None else _loop_of(self._given)
+            self._loop = _running_loop() if self._given is None else self.loop
             self._scheduler = self._given or AsyncIOScheduler(_running_loop())
-            self._clock = Clock(self._scheduler, self._loop)
+            self._clock = Clock(self._scheduler, _own_loop(self._scheduler))
             self._thread = threading.get_ident()
 
     def cool_down(self) -> None:
@@ -196,9 +200,9 @@ def _of(topic: str | None, event: str | None) -> str:
     return f"on topic {topic!r}" if event is None else f"on topic {topic!r}, event {event!r}"
 
 
-def _loop_of(scheduler: abc.SchedulerBase) -> asyncio.AbstractEventLoop | None:
+def _own_loop(scheduler: abc.SchedulerBase) -> asyncio.AbstractEventLoop | None:
     loop = getattr(scheduler, "_loop", None)  # where an AsyncIOScheduler keeps it
-    return loop if isinstance(loop, asyncio.AbstractEventLoop) else _loop_if_running()
+    return loop if isinstance(loop, asyncio.AbstractEventLoop) else None
 
 
 def _loop_if_running() -> asyncio.AbstractEventLoop | None:

@@ -116,9 +116,8 @@ class Provider(Generic[_T]):
         on_value: Callable[[_T], None],
         on_error: Callable[[PhoenixError], None],
     ) -> abc.DisposableBase:
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
+        loop = context.loop
+        if loop is None:
             self._step(awaitable, on_value, on_error)
             return Disposable()
         task = asyncio.ensure_future(_as_coroutine(awaitable), loop=loop)

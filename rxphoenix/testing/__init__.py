@@ -17,16 +17,17 @@ Example:
 """
 
 from rxphoenix.testing.clock import TimeStandsStill, VirtualScheduler
+from rxphoenix.testing.connection import AskedToClose, VirtualConnection
 from rxphoenix.testing.expectations import ColdObservable, HotObservable, MarbleFailure
 from rxphoenix.testing.notation import MarbleSyntaxError
-from rxphoenix.testing.phoenix import Attempt, VirtualPhoenix
+from rxphoenix.testing.phoenix import VirtualPhoenix
 from rxphoenix.testing.threads import RealTimeUsed
 from rxphoenix.testing.topic import SentFrame, VirtualChannel, VirtualTopic
 from rxphoenix.testing.world import HORIZON, World, marbles
 
 __all__ = [
     "HORIZON",
-    "Attempt",
+    "AskedToClose",
     "ColdObservable",
     "HotObservable",
     "MarbleFailure",
@@ -35,6 +36,7 @@ __all__ = [
     "SentFrame",
     "TimeStandsStill",
     "VirtualChannel",
+    "VirtualConnection",
     "VirtualPhoenix",
     "VirtualScheduler",
     "VirtualTopic",

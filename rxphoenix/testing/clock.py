@@ -20,6 +20,7 @@ from reactivex.scheduler import VirtualTimeScheduler
 from reactivex.scheduler.scheduleditem import ScheduledItem
 
 from rxphoenix.testing.drawing import Instant
+from rxphoenix.testing.loop import VirtualLoop
 
 __all__ = ["TimeStandsStill", "VirtualScheduler"]
 
@@ -58,6 +59,8 @@ class VirtualScheduler(VirtualTimeScheduler):
     def __init__(self) -> None:
         super().__init__(UTC_ZERO)
         self._instant: Instant = 0
+        self._suspended: Instant = 0
+        self._loop = VirtualLoop(self)  # under the name under which RxPY's asyncio schedulers keep theirs
         self._waiting: list[tuple[Instant, int, int, ScheduledItem]] = []
         self._order = count()
         self._passing = False
@@ -69,8 +72,17 @@ class VirtualScheduler(VirtualTimeScheduler):
 
     @property
     def now(self) -> datetime:
-        """Where time stands, as RxPY wants it; the beginning is that of 1970."""
-        return UTC_ZERO + self._instant * _MICROSECOND
+        """What the clock on the wall says, as RxPY wants it; the beginning is that of 1970."""
+        return UTC_ZERO + (self._instant + self._suspended) * _MICROSECOND
+
+    def monotonic(self) -> float:
+        """Seconds from the beginning by the clock that timers go by."""
+        return self._instant / 1_000_000
+
+    @property
+    def loop(self) -> VirtualLoop:
+        """The event loop that runs while time passes."""
+        return self._loop
 
     def schedule(self, action: abc.ScheduledAction[_TState], state: _TState | None = None) -> abc.DisposableBase:
         """Run an action at this instant, after what is already scheduled for it."""
@@ -86,7 +98,7 @@ class VirtualScheduler(VirtualTimeScheduler):
         self, duetime: typing.AbsoluteTime, action: abc.ScheduledAction[_TState], state: _TState | None = None
     ) -> abc.DisposableBase:
         """Run an action at a time, in seconds from the beginning or as a datetime."""
-        return self._enqueue((self.to_datetime(duetime) - UTC_ZERO) // _MICROSECOND, action, state)
+        return self._enqueue(self._instant_of(duetime), action, state)
 
     def at(self, instant: Instant, action: Callable[[], object], *, first: bool = False) -> abc.DisposableBase:
         """Call a function at an instant, in microseconds.
@@ -105,6 +117,9 @@ class VirtualScheduler(VirtualTimeScheduler):
 
         return self._enqueue(instant, run, None, 0 if first else 1)
 
+    def _instant_of(self, time: typing.AbsoluteTime) -> Instant:
+        return (self.to_datetime(time) - UTC_ZERO) // _MICROSECOND - self._suspended
+
     def after(self, duration: Instant, action: Callable[[], object]) -> abc.DisposableBase:
         """Call a function after a time in microseconds; returns what prevents it."""
         return self.at(self._instant + duration, action)
@@ -118,7 +133,11 @@ class VirtualScheduler(VirtualTimeScheduler):
         return item.disposable
 
     def next_instant(self) -> Instant | None:
-        """When the next thing is due, ``None`` if nothing is."""
+        """When the next thing is to be run, ``None`` if nothing is."""
+        due = self._next_due()
+        return None if due is None else max(due, self._instant)
+
+    def _next_due(self) -> Instant | None:
         while self._waiting and self._waiting[0][3].is_cancelled():
             heapq.heappop(self._waiting)
         return self._waiting[0][0] if self._waiting else None
@@ -146,18 +165,27 @@ class VirtualScheduler(VirtualTimeScheduler):
         self._passing = True
         crowd = 0
         try:
-            while (due := self.next_instant()) is not None and (until is None or due <= until):
-                crowd = crowd + 1 if due == self._instant else 0
-                if crowd > _MOST_AT_ONE_INSTANT:
-                    raise TimeStandsStill(due)
-                self._instant = due
-                heapq.heappop(self._waiting)[3].invoke()
+            with self._loop.running():
+                while (due := self._next_due()) is not None and (until is None or due <= until):
+                    crowd = crowd + 1 if due <= self._instant else 0
+                    if crowd > _MOST_AT_ONE_INSTANT:
+                        raise TimeStandsStill(self._instant)
+                    self._instant = max(due, self._instant)
+                    heapq.heappop(self._waiting)[3].invoke()
         finally:
             self._passing = False
 
+    def block(self, duration: Instant) -> None:
+        """Let so many microseconds pass while nothing runs: what becomes due in them comes late."""
+        self._instant += duration
+
+    def suspend(self, duration: Instant) -> None:
+        """Move the clock on the wall on by so many microseconds, and no timer."""
+        self._suspended += duration
+
     def advance_to(self, time: typing.AbsoluteTime) -> None:
         """Let time pass up to a time, in seconds from the beginning or as a datetime; see ``pass_until``."""
-        self.pass_until((self.to_datetime(time) - UTC_ZERO) // _MICROSECOND)
+        self.pass_until(self._instant_of(time))
 
     def advance_by(self, time: typing.RelativeTime) -> None:
         """Let so much time pass, in seconds or as a timedelta; see ``pass_until``."""

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from reactivex import Observable, abc
 from reactivex.disposable import CompositeDisposable, Disposable
 
-from rxphoenix.protocol.message import HEARTBEAT, PHOENIX
+from rxphoenix.protocol.message import HEARTBEAT, PHOENIX, Message
 from rxphoenix.testing.clock import VirtualScheduler
 from rxphoenix.testing.drawing import Completed, Drawing, Failed, Instant, Mark, Next
 from rxphoenix.testing.notation import legend, parse, parse_subscription, render, render_subscription
@@ -119,6 +119,11 @@ class HotObservable(_Drawn):
 class Expectation(Protocol):
     """Something that is to be true in the end."""
 
+    @property
+    def last_drawn(self) -> Instant:
+        """The last instant that is drawn, in microseconds from the beginning of the world."""
+        ...
+
     def problem(self) -> str | None:
         """What is wrong, drawn; ``None`` if nothing is."""
         ...
@@ -187,6 +192,24 @@ class ObservableExpectation:
         return Drawing(tuple(self._marks), frame=round(self._frame * 1_000_000), length=length)
 
     @property
+    def values(self) -> list[Any]:
+        """The values that it has emitted so far."""
+        return [mark.value for mark in self._marks if isinstance(mark, Next)]
+
+    @property
+    def error(self) -> BaseException:
+        """The error that it has ended with, to look at more than its type and arguments: its cause, its attributes.
+
+        Raises:
+            ValueError: it has not ended with an error, so far.
+        """
+        match self._marks:
+            case [*_, Failed(error=error)]:
+                return error
+            case _:
+                raise ValueError(f"{self._name} has not ended with an error so far")
+
+    @property
     def last_drawn(self) -> Instant:
         """The last instant that is drawn, in microseconds from the beginning."""
         return self._zero + max(self._until, 0 if self._expected is None else self._expected.length)
@@ -226,6 +249,7 @@ class SubscriptionsExpectation:
         self._where = _where()
         self._frame = frame
         self._expected: tuple[str, ...] | None = None
+        self._wanted: list[Subscription] = []
 
     def to_be(self, *drawings: str) -> None:
         """Say when, from the beginning of the world on: one drawing for each subscription, such as ``"^--!"``.
@@ -252,6 +276,11 @@ class SubscriptionsExpectation:
             lines += _one_above_the_other(wanted or missing, got or missing)
         return "\n".join(lines)
 
+    @property
+    def last_drawn(self) -> Instant:
+        """The last instant of the drawings."""
+        return max((instant or 0 for drawn in self._wanted for instant in drawn), default=0)
+
 
 class _Frames(Protocol):
     @property
@@ -274,8 +303,8 @@ class FramesExpectation:
 
         Arguments:
             drawing: a value for each frame.
-            values: what its characters stand for: the name of an event, ``(event, payload)``, or
-                ``(topic, event, payload)``.
+            values: what its characters stand for: the name of an event, ``(event, payload)``,
+                ``(topic, event, payload)``, or a whole ``Message`` with its refs.
             heartbeats: whether heartbeats are drawn, too.
 
         Raises:
@@ -314,6 +343,8 @@ def _in_the_form_of(wanted: Any, frame: SentFrame) -> Any:
             return frame.event
         case (_, _):
             return frame.event, frame.payload
+        case Message():
+            return Message(*frame[2:])
         case _:
             return frame.topic, frame.event, frame.payload
 

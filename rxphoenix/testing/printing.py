@@ -172,15 +172,16 @@ def symbols_for(drawing: Drawing, symbols: Mapping[str, Any] | None = None) -> l
         try:
             by_value.setdefault(value, symbol)
         except Exception:
-            # What cannot be hashed is found by comparing.
             return symbol
         return symbol
 
     def known(value: Any) -> str | None:
         try:
-            return by_value.get(value)
+            symbol = by_value.get(value)
         except Exception:
-            return next((symbol for symbol, each in taken.items() if same_value(each, value)), None)
+            symbol = None
+        # What cannot be hashed, or is equal for another reason than ``==``, is found by comparing.
+        return symbol or next((symbol for symbol, each in taken.items() if same_value(each, value)), None)
 
     for symbol, value in (symbols or {}).items():
         if _can_stand_for_a_value(symbol):

@@ -9,17 +9,15 @@ disposals of ``expect`` come first, then all else in the order in which it was s
 The end of the world: a heartbeat never ends, so running everything would not either. Time passes until nothing is
 scheduled, or until ``horizon`` seconds (60 unless told otherwise) after the last instant that is drawn.
 
-Coroutine functions given as params or token work if they wait for nothing real: they are run to their end at the
-instant at which they are called. One that does wait, on a network or ``asyncio.sleep``, is a failed attempt with
-``ProviderFailed``. While time passes no event loop is seen to run, so this is the same in tests that are coroutines;
-there, let what connects be called by ``m.at`` or ``m.expect``, not by the coroutine itself, whose loop is real.
+Coroutines (params, tokens, whatever they start) run on a loop of the world's own, on which ``asyncio.sleep`` takes
+virtual time and a network or a thread is refused (``loop.py``). It is the running loop while time passes, in tests that
+are coroutines too; what such a test awaits itself is on its own loop, which is real.
 
 What lives here: the world. What does not: what is inside it.
 """
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import ExitStack, contextmanager
@@ -137,7 +135,8 @@ class World:
         opens_after: float = 0.0,
         joins_after: float = 0.0,
         replies_after: float = 0.0,
-        closes_after: float = 0.0,
+        closes_after: float | None = 0.0,
+        latency: float = 0.0,
         idle_timeout: float | None = 60.0,
     ) -> VirtualPhoenix:
         """Make a server; ``phoenix.socket()`` is a real ``Socket`` that talks to it.
@@ -147,7 +146,8 @@ class World:
             opens_after: seconds that an attempt to connect takes.
             joins_after: seconds that the answer to a join takes.
             replies_after: seconds that the reply to a push takes.
-            closes_after: seconds that the close handshake takes.
+            closes_after: seconds that the close handshake takes; ``None`` for never.
+            latency: seconds that whatever the client sends is on its way.
             idle_timeout: seconds of silence after which the server closes a connection; ``None`` for never.
         """
         phoenix = VirtualPhoenix(
@@ -158,6 +158,7 @@ class World:
             joins_after=joins_after,
             replies_after=replies_after,
             closes_after=closes_after,
+            latency=latency,
             idle_timeout=idle_timeout,
         )
         self._phoenixes.append(phoenix)
@@ -223,9 +224,22 @@ class World:
         """Let so much time pass, in seconds or as ``"10ms"``; ``0`` runs what is due now."""
         self._pass(self.scheduler.instant + _duration(duration))
 
+    def suspend(self, duration: str | float) -> None:
+        """Let the machine sleep for a time: the clock on the wall goes on, and no timer; see ``advance``.
+
+        Call it by ``at``. What a socket makes of it: the next heartbeat has a deadline of 5 s.
+        """
+        self.scheduler.suspend(_duration(duration))
+
+    def block(self, duration: str | float) -> None:
+        """Let something hold the thread for a time: nothing runs, and what becomes due comes late; see ``advance``.
+
+        Call it by ``at``, as what stands for a call that blocks.
+        """
+        self.scheduler.block(_duration(duration))
+
     def _pass(self, until: Instant) -> None:
-        with _no_event_loop():
-            self.scheduler.pass_until(until)
+        self.scheduler.pass_until(until)
         self._check_real_time()
 
     # -- beginning and end ---------------------------------------------------------------------------------------
@@ -259,20 +273,19 @@ class World:
             self.scheduler.instant,
             self._last_drawn,
             *(phoenix.last_drawn for phoenix in self._phoenixes),
-            *(expectation.last_drawn for expectation in self._observed),
+            *(expectation.last_drawn for expectation in self._expectations),
         ]
         end = max(drawn) + self._horizon
-        with _no_event_loop():
-            while (due := self.scheduler.next_instant()) is not None and due <= end:
-                self.scheduler.pass_until(due)
+        while (due := self.scheduler.next_instant()) is not None and due <= end:
+            self.scheduler.pass_until(due)
         self._check_real_time()
         problems = [problem for problem in (each.problem() for each in self._expectations) if problem is not None]
         if problems:
             raise MarbleFailure("\n\n".join(problems))
 
     def _check_real_time(self) -> None:
-        if self._found:
-            raise self._found[0]
+        for found in (*self._found, *self.scheduler.loop.refused):
+            raise found
 
     def _draw_until(self, drawing: Drawing) -> None:
         self._last_drawn = max(self._last_drawn, self.scheduler.instant + drawing.length)
@@ -280,6 +293,8 @@ class World:
     def _clear(self) -> None:
         for expectation in self._observed:
             expectation.dispose()
+        self.scheduler.forget()
+        self.scheduler.loop.close()
         self.scheduler.forget()
 
 
@@ -290,14 +305,3 @@ def _duration(given: str | float) -> Instant:
     if read is None:
         raise ValueError(f"expected a time such as '10ms', '1.5s' or '2m', or seconds as a number, not {given!r}")
     return microseconds(float(read[1])) * _UNITS[read[2]] // 1_000_000
-
-
-@contextmanager
-def _no_event_loop() -> Generator[None, None, None]:
-    """Let no loop be seen to run: a coroutine function would be put on it, and wait for real."""
-    running = asyncio._get_running_loop()
-    asyncio._set_running_loop(None)
-    try:
-        yield
-    finally:
-        asyncio._set_running_loop(running)

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from rxphoenix import Message
 from rxphoenix.testing import MarbleFailure, World, marbles
 from rxphoenix.testing.expectations import compare
 from rxphoenix.testing.notation import parse
@@ -125,6 +126,53 @@ def test_frames_are_drawn_too():
     assert "the client of <VirtualTopic 'room:1'> (test_expectations.py:" in text
     assert "expected: ('say', {'n': 2}) at 0 ms" in text
     assert "actual:   ('say', {'n': 1}) at 0 ms" in text
+
+
+def test_frames_can_be_drawn_with_their_refs():
+    join, leave = Message("1", "1", "room:1", "phx_join", {}), Message("1", "2", "room:1", "phx_leave", {})
+
+    def expect(m: World) -> None:
+        phoenix = m.phoenix()
+        m.expect(phoenix.socket().channel("room:1"), "^--!").to_be("")
+        m.expect_frames(phoenix).to_be("j--l", {"j": join, "l": leave})
+        m.expect_frames(phoenix).to_be("j--l", {"j": join, "l": join})
+
+    text = failure(expect)
+    assert text.count("did not do what was drawn") == 1
+    assert f"expected: {join!r} at 3 ms" in text
+    assert f"actual:   {leave!r} at 3 ms" in text
+
+
+def test_an_equal_error_has_the_same_character_in_both_drawings():
+    def expect(m: World) -> None:
+        m.expect(m.cold("-e-f", {"e": KeyError("a"), "f": KeyError("b")})).to_be(
+            "-e-f-", {"e": KeyError("a"), "f": KeyError("c")}
+        )
+
+    assert "expected  -e-f-\n    actual    -e-a-\n                 ^" in failure(expect)
+
+
+def test_what_was_seen_can_be_looked_at():
+    with marbles() as m:
+        seen = m.expect(m.cold("-a-b-#", error=KeyError("c")))
+        seen.to_be("-a-b-#", error=KeyError("c"))
+        m.run(until="3ms")
+        assert seen.values == ["a", "b"]
+        with pytest.raises(ValueError, match="has not ended with an error so far"):
+            _ = seen.error
+        m.run(until="5ms")
+        assert seen.error.args == ("c",)
+
+
+def test_what_is_drawn_far_away_is_waited_for():
+    with marbles() as m:
+        phoenix = m.phoenix(idle_timeout=None)
+        socket = phoenix.socket(heartbeat_interval=None)
+        m.scheduler.after(300_000_000, socket.channel("room:1").hold)
+        m.expect_frames(phoenix).to_be("5m j", {"j": "phx_join"})
+        cold = m.cold("")
+        m.scheduler.after(600_000_000, cold.subscribe)
+        m.expect_subscriptions(cold).to_be("10m ^")
 
 
 def test_expectations_without_a_drawing_are_failures():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import pytest
@@ -20,7 +19,6 @@ from rxphoenix import (
     JoinTimeout,
     JSONSerializerV1,
     Payload,
-    ProviderFailed,
     PushInterrupted,
     PushRefused,
     PushTimeout,
@@ -128,6 +126,7 @@ def test_a_link_that_drops_interrupts_and_comes_back(marbles: World):
     marbles.expect(room.push("hi"), "-^").to_be("---#", error=PushInterrupted("room:1", "hi", cause=LOST))
 
 
+@pytest.mark.marbles(horizon=1.0)
 def test_heartbeats_are_answered_until_the_link_hangs(marbles: World):
     phoenix = marbles.phoenix()
     phoenix.hangs("45s x")
@@ -337,13 +336,8 @@ async def sesame() -> str:
     return "sesame"
 
 
-async def waits() -> str:
-    await asyncio.sleep(0.01)
-    return "never"
-
-
 def attempts(phoenix: VirtualPhoenix) -> list[tuple[Any, ...]]:
-    return [tuple(attempt[1:]) for attempt in phoenix.attempts]
+    return [(attempt.params, attempt.auth_token, attempt.headers) for attempt in phoenix.attempts]
 
 
 def test_coroutine_functions_that_wait_for_nothing_real_work(marbles: World):
@@ -352,27 +346,3 @@ def test_coroutine_functions_that_wait_for_nothing_real_work(marbles: World):
     marbles.expect(socket.opened()).to_be("(a|)", {"a": None})
     marbles.advance(0)
     assert attempts(phoenix) == [({"user": "ann"}, "sesame", {"x-a": "b"})]
-
-
-async def turns() -> str:
-    await asyncio.sleep(0)
-    return "never"
-
-
-async def test_coroutine_functions_that_wait_for_something_real_are_a_clear_error(marbles: World):
-    phoenix = marbles.phoenix()
-    waiting = phoenix.socket(auth_token=waits, reconnect_after=soon)
-    turning = phoenix.socket(params=turns, reconnect_after=soon)
-    problem = "waits for something real, and no event loop runs here"
-    marbles.expect(waiting.opened()).to_be("#", error=ProviderFailed("auth_token", problem))
-    marbles.expect(turning.opened()).to_be("#", error=ProviderFailed("params", problem))
-
-
-def cause_of(fault: Fault) -> str:
-    return str(fault.error.__cause__)
-
-
-def test_the_cause_says_that_no_loop_runs(marbles: World):
-    socket = marbles.phoenix().socket(auth_token=waits)
-    marbles.expect(socket.errors.pipe(ops.map(cause_of)), "^--!").to_be("c", {"c": "no running event loop"})
-    marbles.at(0, socket.connect)

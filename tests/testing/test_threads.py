@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import queue
 import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -114,12 +118,16 @@ def test_the_trampoline_is_no_clock():
 
 
 def test_other_threads_may_do_as_they_like():
-    ran = threading.Event()
+    go, ran = threading.Event(), threading.Event()
+
+    def work() -> None:
+        go.wait()
+        CurrentThreadScheduler().schedule_relative(0.001, lambda *_: ran.set())
+
+    thread = threading.Thread(target=work)
+    thread.start()
     with no_real_time() as found:
-        thread = threading.Thread(
-            target=lambda: CurrentThreadScheduler().schedule_relative(0.001, lambda *_: ran.set())
-        )
-        thread.start()
+        go.set()
         thread.join()
     assert ran.is_set()
     assert found == []
@@ -133,3 +141,38 @@ def test_all_is_as_before_afterwards():
     ran = threading.Event()
     TimeoutScheduler().schedule(lambda *_: ran.set())
     assert ran.wait(5)
+
+
+def wait_for_an_event() -> None:
+    threading.Event().wait(60)
+
+
+def run_in_a_pool() -> None:
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(print)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: time.sleep(60), r"time.sleep\(\), called at test_threads.py:\d+, was used .* by asyncio.sleep"),
+        (lambda: threading.Thread(target=print).start(), r"a thread, called at test_threads.py:\d+, was used"),
+        (lambda: threading.Timer(60, print).start(), r"a thread, called at test_threads.py:\d+, .* by m.at"),
+        (run_in_a_pool, r"a thread, called at test_threads.py:\d+"),
+        (wait_for_an_event, r"a wait for a thread, called at test_threads.py:\d+"),
+        (lambda: queue.Queue[int]().get(timeout=60), r"a wait for a thread, called at test_threads.py:\d+"),
+        (lambda: reactivex.never().run(), r"a wait for a thread, called at"),
+    ],
+)
+def test_what_blocks_or_starts_a_thread_is_named_with_its_place(call: Callable[[], object], words: str):
+    with pytest.raises(RealTimeUsed, match=words), marbles() as m:
+        m.at("5ms", call)
+
+
+def test_a_sleep_that_the_app_swallowed_is_told_all_the_same():
+    def app(value: object) -> None:
+        with suppress(Exception):
+            time.sleep(60)
+
+    with pytest.raises(RealTimeUsed, match=r"time\.sleep"), marbles() as m:
+        m.cold("-a").subscribe(app)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 
 import pytest
 import reactivex
@@ -137,6 +138,25 @@ def test_time_that_stands_still_is_noticed():
 
     with pytest.raises(TimeStandsStill, match="at 2 ms"), marbles() as m:
         m.at("2ms", again)
+
+
+def test_the_machine_may_sleep():
+    with marbles() as m:
+        m.at("10s", lambda: m.suspend("1m"))
+        stamps = m.cold("- 20s a").pipe(ops.timestamp(scheduler=m.scheduler), ops.map(lambda it: it.timestamp))
+        m.expect(stamps).to_be("- 20s a", {"a": datetime.fromtimestamp(80.001, UTC)})
+        absolute = reactivex.timer(datetime.fromtimestamp(90, UTC), scheduler=m.scheduler)
+        m.expect(absolute, "15s ^").to_be("30s (a|)", {"a": 0})
+        m.run(until="30s")
+        assert (m.now, m.scheduler.monotonic()) == (30, 30)
+
+
+def test_something_may_hold_the_thread():
+    with marbles() as m:
+        m.at("2ms", lambda: m.block("5ms"))
+        m.expect(m.hot("-a-b--c---d")).to_be("-a-----(bc 3ms d)")
+        m.run(until="4ms")
+        assert m.now == 0.007
 
 
 def test_a_subject_can_be_driven_by_hand():
