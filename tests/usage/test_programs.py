@@ -11,7 +11,7 @@ import pytest
 
 from rxphoenix.server import PhoenixServer
 from rxphoenix.server.applications.demo import demo_application
-from tests.usage import chat, credentials, delays, dialect, echoes, iterating, joining, watching
+from tests.usage import chat, credentials, delays, dialect, echoes, iterating, joining, typed, watching
 
 HERE = Path(__file__).parent
 
@@ -41,6 +41,7 @@ EXPECTED: dict[str, tuple[Callable[[str], Awaitable[list[str]]], list[str]]] = {
         ["gave up: HTTP 404: no socket at this path", "in after 3 tries", "refused at attempt 1"],
     ),
     "dialect": (dialect.main, ["2.0.0: {'a': 1}, True, True", "1.0.0: {'a': 1}, True, True"]),
+    "typed": (typed.main, ["anonymous: hello", "id 1", "pydantic", "Echo"]),
     "echoes": (echoes.main, ["{'a': [1, 2]}"]),
     "credentials": (
         credentials.main,

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections import deque
 from functools import partial
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, NamedTuple, cast
 
 from rxphoenix.protocol.message import Payload, Reply
 from rxphoenix.server.app import ConnectInfo, Refused, ServerChannel, ServerSocket
@@ -38,7 +39,8 @@ def demo_application() -> Endpoint:
     """The demo application, its socket at ``/socket``; connect params may name the ``user``.
 
     Topics: ``room:*`` is a chat with ``new_msg``, ``shout``, ``echo``, ``slow`` and ``crash``; ``room:secret`` wants
-    ``{"password": "sesame"}``; ``room:lobby`` has visitors; ``sensor:*`` pushes ``reading`` every 0.2 seconds.
+    ``{"password": "sesame"}``; ``room:lobby`` has visitors; who joins a room with ``last_message_id`` gets the
+    messages after it, of the last 100; ``sensor:*`` pushes ``reading`` every 0.2 seconds.
 
     Example:
         ```python
@@ -79,6 +81,13 @@ class _Room:
         self.last_id = 0
         self.next_visit = 0
         self.present: list[ChatRoom] = []
+        self.said: deque[dict[str, Any]] = deque(maxlen=100)
+
+
+class _Missed(NamedTuple):
+    """What somebody has missed who was there before."""
+
+    messages: tuple[dict[str, Any], ...]
 
 
 class ChatRoom(ServerChannel[DemoSocket]):
@@ -100,6 +109,9 @@ class ChatRoom(ServerChannel[DemoSocket]):
         if topic == "room:secret" and params != {"password": "sesame"}:
             return Refused({"reason": "wrong password"})
         self._room.present.append(self)
+        last_id = cast("dict[str, object]", params).get("last_message_id") if isinstance(params, dict) else None
+        if isinstance(last_id, int):
+            self.send_after(0, _Missed(tuple(message for message in self._room.said if message["id"] > last_id)))
         if topic == "room:lobby":
             self._await_visit()
         return {"topic": topic, "user": self.socket.user}
@@ -125,7 +137,11 @@ class ChatRoom(ServerChannel[DemoSocket]):
                 return await super().handle_in(event, payload)
 
     async def handle_info(self, message: Any) -> None:
-        """A visitor may speak; of all channels in the room, only the oldest lets it."""
+        """Tell what was missed, or let a visitor speak; of all channels in the room, only the oldest does."""
+        if isinstance(message, _Missed):
+            for missed in message.messages:
+                self.push("new_msg", missed)
+            return
         room = self._room
         if room.present[0] is self:
             _, visitor, words = _VISITORS[room.next_visit % len(_VISITORS)]
@@ -143,7 +159,9 @@ class ChatRoom(ServerChannel[DemoSocket]):
     def _say(self, user: str, body: Any) -> int:
         room = self._room
         room.last_id += 1
-        self.broadcast("new_msg", {"id": room.last_id, "user": user, "body": body})
+        message = {"id": room.last_id, "user": user, "body": body}
+        room.said.append(message)
+        self.broadcast("new_msg", message)
         return room.last_id
 
 

@@ -75,3 +75,18 @@ async def test_a_sensor_pushes_a_wave(server: PhoenixServer, connect: Connect):
         ["1", None, "sensor:1", "reading", {"celsius": 20.47, "n": 1}],
         ["1", None, "sensor:1", "reading", {"celsius": 20.93, "n": 2}],
     ]
+
+
+async def test_who_says_what_was_seen_last_gets_what_came_after(server: PhoenixServer, connect: Connect):
+    client = await connect(server.url + PATH + "&user=ann")
+    await client.join("room:a")
+    for body in ("one", "two", "three"):
+        await client.send("1", "2", "room:a", "new_msg", {"body": body})
+        await client.receive()
+        await client.receive()
+    late = await connect(server.url + PATH)
+    await late.join("room:a", {"last_message_id": 1})
+    assert [(await late.receive())[3:] for _ in range(2)] == [
+        ["new_msg", {"id": 2, "user": "ann", "body": "two"}],
+        ["new_msg", {"id": 3, "user": "ann", "body": "three"}],
+    ]
