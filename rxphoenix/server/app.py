@@ -7,7 +7,7 @@ reaches all connections (``endpoint.py``), and the order in which things happen 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar, final
 
@@ -101,6 +101,14 @@ class ChannelPort(Protocol):
 
     def stop(self, reason: str, *, abnormal: bool) -> None:
         """End the channel."""
+        ...
+
+    def monitor(self, ended: Callable[[], None]) -> None:
+        """Have a function called at once when the channel has ended, its join refused included.
+
+        Raises:
+            RuntimeError: it has ended.
+        """
         ...
 
 

@@ -72,6 +72,7 @@ class Connection:
         self._channels: dict[int, ServerChannel[Any]] = {}
         self._calls: dict[int, asyncio.Task[None]] = {}
         self._endings: set[asyncio.Task[None]] = set()
+        self._monitors: dict[int, list[Callable[[], None]]] = {}
         self._timers: dict[int, asyncio.TimerHandle] = {}
         socket.port = self
 
@@ -151,13 +152,25 @@ class Connection:
                 case CancelTimer(timer):
                     self._cancel_timer(timer)
                 case CallJoin(number, topic, params, route):
+                    self._monitors[number] = []
                     self._call(number, partial(self._join, number, route, topic, params))
                 case CallTerminate(number, reason):
+                    self._tell_monitors(number)
                     ending = self._loop.create_task(self._terminate(number, reason))
                     self._endings.add(ending)
                     ending.add_done_callback(self._endings.discard)
                 case CallHandleIn() | CallHandleInfo() | CallHandleOut():
                     self._call(effect.channel, partial(self._handle, effect))
+
+    def monitor(self, number: int, ended: Callable[[], None]) -> None:
+        """Have a function called when a channel has ended; raises ``RuntimeError`` if it has."""
+        if number not in self._monitors:
+            raise RuntimeError("the channel has ended; only one that lives can be present")
+        self._monitors[number].append(ended)
+
+    def _tell_monitors(self, number: int) -> None:
+        for ended in self._monitors.pop(number, ()):
+            ended()
 
     def _fire(self, timer: int) -> None:
         self._timers.pop(timer, None)
@@ -184,8 +197,12 @@ class Connection:
 
     def _returned(self, number: int, call: asyncio.Task[None]) -> None:
         """A call that was cancelled, perhaps before its first step, is the end of its channel too."""
-        if not call.cancelled():
-            return
+        if call.cancelled():
+            self._cancelled(number, call)
+        if number not in self._channels:
+            self._tell_monitors(number)  # a join that was not accepted has no other end
+
+    def _cancelled(self, number: int, call: asyncio.Task[None]) -> None:
         if self._calls.get(number) is call:
             del self._calls[number]
         if not self.session.is_open:
@@ -266,3 +283,6 @@ class _Port:
 
     def stop(self, reason: str, *, abnormal: bool) -> None:
         self._connection.apply(self._connection.session.stop(self._number, reason, abnormal=abnormal))
+
+    def monitor(self, ended: Callable[[], None]) -> None:
+        self._connection.monitor(self._number, ended)

@@ -29,6 +29,7 @@ _SESSION = (
     "rxphoenix.server.channel_process",
     "rxphoenix.server.codec",
     "rxphoenix.server.effects",
+    "rxphoenix.server.presence_tracker",
     "rxphoenix.server.session",
 )
 

@@ -13,24 +13,7 @@ from rxphoenix.protocol.message import Frame
 from rxphoenix.server import Endpoint, Refused, Reply, ReplyRef, ServerChannel, ServerSocket
 from rxphoenix.server.codec import CodecV2
 from rxphoenix.server.connection import Connection
-
-
-class PaperWire:
-    """A wire that writes down what it is given."""
-
-    def __init__(self) -> None:
-        self.frames: asyncio.Queue[Any] = asyncio.Queue()
-        self.close_code: int | None = None
-        self.dropped = False
-
-    def send(self, frame: Frame) -> None:
-        self.frames.put_nowait(msgspec.json.decode(frame.data))
-
-    def close(self, code: int, reason: str) -> None:
-        self.close_code = code
-
-    def drop(self) -> None:
-        self.dropped = True
+from tests.server.paper import PaperWire
 
 
 class Client:

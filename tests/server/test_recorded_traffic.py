@@ -11,14 +11,15 @@ from rxphoenix.protocol.message import Frame
 from rxphoenix.server import PhoenixServer
 from rxphoenix.server.applications.conformance import conformance_application
 from tests.server.transcript import (
+    GoesAway,
     IsClosed,
     Opens,
+    Reader,
     Receives,
     ReceivesNothing,
     Section,
     Sends,
     Visits,
-    meaning,
     sections,
 )
 from tests.server.virtual import VirtualConnection, VirtualServer
@@ -31,6 +32,7 @@ each_section = pytest.mark.parametrize("section", sections(), ids=lambda section
 @each_section
 def test_the_session_answers_in_virtual_time_as_recorded(section: Section):
     server = VirtualServer()
+    recorded, ours = Reader(), Reader()
     opened: dict[str, Opens] = {}
     connections: dict[str, VirtualConnection] = {}
 
@@ -51,7 +53,7 @@ def test_the_session_answers_in_virtual_time_as_recorded(section: Section):
                 connections[name].apply(connections[name].session.receive(frame))
             case Receives(name, frame):
                 let_pass(connections[name], PATIENCE)
-                assert meaning(connections[name].sent.popleft()) == meaning(frame)
+                assert ours.meaning(connections[name].sent.popleft()) == recorded.meaning(frame)
             case ReceivesNothing(name, seconds):
                 let_pass(connections[name], seconds)
                 assert not connections[name].sent
@@ -61,6 +63,8 @@ def test_the_session_answers_in_virtual_time_as_recorded(section: Section):
                 assert not connections[name].sent
                 assert connections[name].close_code == code
                 assert connections[name].is_cut_off is (code is None)
+            case GoesAway(name):
+                connections[name].apply(connections[name].session.closed())
             case Visits(path):
                 server.visit(path)
 
@@ -73,6 +77,7 @@ async def test_the_server_answers_over_a_socket_as_recorded(section: Section):
     ):
         opened: dict[str, Opens] = {}
         sockets: dict[str, aiohttp.ClientWebSocketResponse] = {}
+        recorded, ours = Reader(), Reader()
 
         async def connect(name: str) -> aiohttp.ClientWebSocketResponse:
             url = f"{server.url}{opened[name].path}/websocket?{opened[name].query}"
@@ -95,7 +100,7 @@ async def test_the_server_answers_over_a_socket_as_recorded(section: Section):
                     binary = message.type is aiohttp.WSMsgType.BINARY
                     assert binary or message.type is aiohttp.WSMsgType.TEXT, message
                     data = message.data if binary else message.data.encode()
-                    assert meaning(Frame(data, binary=binary)) == meaning(frame)
+                    assert ours.meaning(Frame(data, binary=binary)) == recorded.meaning(frame)
                 case ReceivesNothing(name, seconds):
                     with pytest.raises(asyncio.TimeoutError):
                         await sockets[name].receive(timeout=seconds)
@@ -106,6 +111,8 @@ async def test_the_server_answers_over_a_socket_as_recorded(section: Section):
                         assert sockets[name].close_code == aiohttp.WSCloseCode.ABNORMAL_CLOSURE
                     else:
                         assert (message.type, message.data) == (aiohttp.WSMsgType.CLOSE, code)
+                case GoesAway(name):
+                    await sockets[name].close()
                 case Visits(path):
                     async with session.get(server.url.replace("ws:", "http:") + path) as response:
                         assert response.status == 200

@@ -40,11 +40,17 @@ class IsClosed(NamedTuple):
     code: int | None
 
 
+class GoesAway(NamedTuple):
+    """The client closes the connection."""
+
+    connection: str
+
+
 class Visits(NamedTuple):
     path: str
 
 
-Step: TypeAlias = Opens | Sends | Receives | ReceivesNothing | IsClosed | Visits
+Step: TypeAlias = Opens | Sends | Receives | ReceivesNothing | IsClosed | GoesAway | Visits
 
 
 class Section(NamedTuple):
@@ -52,9 +58,29 @@ class Section(NamedTuple):
     steps: list[Step]
 
 
-def meaning(frame: Frame) -> Any:
-    """What a frame says, so that the order of keys and the spelling of characters do not matter."""
-    return ("binary", frame.data) if frame.binary else msgspec.json.decode(frame.data)
+class Reader:
+    """What one server's frames say, so that the order of keys, the spelling of characters and the refs do not matter.
+
+    The refs of presence metas are numbered as they first occur; one reader is to read all frames of a run.
+    """
+
+    def __init__(self) -> None:
+        self._refs: dict[str, int] = {}
+
+    def meaning(self, frame: Frame) -> Any:
+        return ("binary", frame.data) if frame.binary else self._numbered(msgspec.json.decode(frame.data))
+
+    def _numbered(self, value: Any) -> Any:
+        if isinstance(value, list):
+            return [self._numbered(item) for item in value]
+        if not isinstance(value, dict):
+            return value
+        return {
+            key: self._refs.setdefault(value[key], len(self._refs))
+            if key in ("phx_ref", "phx_ref_prev")
+            else self._numbered(value[key])
+            for key in sorted(value)
+        }
 
 
 def sections() -> list[Section]:
@@ -76,6 +102,8 @@ def _steps(body: str) -> Iterator[Step]:
         elif verb == "opens":
             path, _, query = rest.partition("?")
             yield Opens(name, path, query)
+        elif (verb, rest) == ("goes", "away"):
+            yield GoesAway(name)
         elif verb == ">>":
             yield Sends(name, _frame(rest))
         elif match := re.fullmatch(r"nothing within ([\d.]+) s", rest):

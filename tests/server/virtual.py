@@ -1,4 +1,4 @@
-"""The contract's room in virtual time: sessions driven by a script and a clock made of numbers."""
+"""The contract's channels in virtual time: sessions driven by a script and a clock made of numbers."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from rxphoenix.server.effects import (
     StartTimer,
 )
 from rxphoenix.server.params import parse_query
+from rxphoenix.server.presence_tracker import PresenceDiff, PresenceTracker
 from rxphoenix.server.session import Session
 
 
@@ -59,12 +60,15 @@ class VirtualConnection:
         self.terminated: list[tuple[int, str]] = []
         self._server = server
         self._timers: dict[int, int] = {}
+        self._users: dict[int, str] = {}
         self._started = count()
         codec = codec_for(self.params.get("vsn", "1.0.0"))
         assert codec is not None
         limits: dict[str, Any] = {"max_channels": 3, "idle_timeout": 1.5} if path == "/short" else {}
         self.session = Session(
-            codec, lambda topic: "room" if topic.startswith("room:") or topic == "exact" else None, **limits
+            codec,
+            lambda topic: topic if topic.startswith(("room:", "presence:")) or topic == "exact" else None,
+            **limits,
         )
         self.apply(self.session.open())
 
@@ -86,6 +90,8 @@ class VirtualConnection:
                     self._timers.pop(timer, None)
                 case CallTerminate(channel, reason):
                     self.terminated.append((channel, reason))
+                    for diff in self._server.presence.end((self, channel)):
+                        self._server.tell(diff)
                 case CallJoin() | CallHandleIn() | CallHandleInfo() | CallHandleOut():
                     # as a task would: not before the effects that came with it are carried out
                     self._server.clock.after(0, partial(self._answer, effect))
@@ -96,11 +102,14 @@ class VirtualConnection:
 
     def _answer(self, call: CallJoin | CallHandleIn | CallHandleInfo | CallHandleOut) -> None:
         match call:
+            case CallJoin(channel, topic, params) if topic.startswith("presence:"):
+                self._join_presence(channel, topic, params)
             case CallJoin(channel, topic, params):
                 self._join(channel, topic, params if isinstance(params, dict) else {"raw": _as_elixir(params)})
             case CallHandleIn(channel, event, payload):
+                handle = self._handle_presence if call.ref.topic.startswith("presence:") else self._handle_in
                 try:
-                    self._handle_in(call, channel, event, payload)
+                    handle(call, channel, event, payload)
                 except LookupError:
                     self.apply(self.session.crash(channel))
             case CallHandleInfo(channel, message):
@@ -194,6 +203,37 @@ class VirtualConnection:
                 raise LookupError(event)
         self.apply(session.done(channel, reply))
 
+    def _join_presence(self, channel: int, topic: str, params: dict[str, Any]) -> None:
+        session, presence = self.session, self._server.presence
+        if "user" not in params:
+            self.apply(session.refuse(channel, {"reason": "user is required"}))
+            return
+
+        def joined() -> None:
+            diff = presence.track((self, channel), topic, params["user"], params.get("meta") or {})
+            self._server.broadcast(topic, "presence_diff", {"joins": diff.joins, "leaves": diff.leaves})
+            self.apply(session.push(channel, "presence_state", presence.list(topic)))
+
+        self._users[channel] = params["user"]
+        self.apply(session.inform(channel, joined))
+        self.apply(session.accept(channel, {"user": params["user"]}))
+
+    def _handle_presence(self, call: CallHandleIn, channel: int, event: Any, payload: Any) -> None:
+        process, presence, topic = (self, channel), self._server.presence, call.ref.topic
+        response: Any = {}
+        match event:
+            case "update_meta":
+                self._server.tell(presence.update(process, topic, self._users[channel], payload))
+            case "untrack":
+                self._server.tell(presence.untrack(process, topic, self._users[channel]))
+            case "track":
+                self._server.tell(presence.track(process, topic, payload["user"], payload.get("meta") or {}))
+            case "list":
+                response = presence.list(topic)
+            case _:
+                raise LookupError(event)
+        self.apply(self.session.done(channel, Reply("ok", response)))
+
     def _tick(self, channel: int, number: int) -> None:
         for index in range(number):
             self.apply(self.session.push(channel, "tick", {"i": index}))
@@ -209,6 +249,10 @@ class VirtualConnection:
         }
 
 
+def _route(topic: str) -> str | None:
+    return topic if topic.startswith(("room:", "presence:")) or topic == "exact" else None
+
+
 def _as_elixir(value: Any) -> str:
     return "nil" if value is None else repr(value)
 
@@ -219,6 +263,8 @@ class VirtualServer:
     def __init__(self) -> None:
         self.clock = Clock()
         self.connections: list[VirtualConnection] = []
+        refs = count()
+        self.presence = PresenceTracker(lambda: str(next(refs)))
 
     def connect(self, path: str, query: str) -> VirtualConnection:
         connection = VirtualConnection(self, path, query)
@@ -231,6 +277,12 @@ class VirtualServer:
         for connection in self.connections:
             own = sender[1] if sender is not None and sender[0] is connection else None
             connection.apply(connection.session.broadcast(topic, event, payload, sender=own))
+
+    def tell(self, diff: PresenceDiff | None) -> None:
+        """Broadcast what changed, one turn later: after the reply to what changed it."""
+        if diff is not None:
+            payload = {"joins": diff.joins, "leaves": diff.leaves}
+            self.clock.after(0, partial(self.broadcast, diff.topic, "presence_diff", payload))
 
     def disconnect(self, user_id: str) -> None:
         for connection in self.connections:

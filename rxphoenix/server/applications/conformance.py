@@ -1,7 +1,7 @@
 """The conformance contract: the channels that the conformance suite talks to, whatever server runs them.
 
-What lives here: the sockets ``/socket``, ``/auth`` and ``/short``, the channels ``room:*`` and ``exact``, and the
-helpers over plain HTTP. What does not: the contract's ``presence:*``, which the server cannot serve yet.
+What lives here: the sockets ``/socket``, ``/auth`` and ``/short``, the channels ``room:*``, ``exact`` and
+``presence:*``, and the helpers over plain HTTP. What does not: anything that the contract does not ask for.
 
 Source: the contract's own page; the same channels, as modules of a Phoenix application, come with the suite.
 """
@@ -9,6 +9,7 @@ Source: the contract's own page; the same channels, as modules of a Phoenix appl
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
 from itertools import count
@@ -20,8 +21,9 @@ from rxphoenix.protocol.message import Payload, Reply
 from rxphoenix.server.app import ConnectInfo, Refused, ServerChannel, ServerSocket
 from rxphoenix.server.effects import ReplyRef
 from rxphoenix.server.endpoint import Endpoint
+from rxphoenix.server.presence import ServerPresence
 
-__all__ = ["ConformanceRoom", "ConformanceSocket", "conformance_application"]
+__all__ = ["ConformancePresence", "ConformanceRoom", "ConformanceSocket", "conformance_application"]
 
 _anonymous = count(1)
 
@@ -39,14 +41,17 @@ def conformance_application() -> Endpoint:
         ```
     """
     endpoint = Endpoint()
-    rooms = {"room:*": ConformanceRoom}
-    rooms_and_exact = {**rooms, "exact": ConformanceRoom}
-    endpoint.socket("/socket", ConformanceSocket, channels=rooms_and_exact)
-    endpoint.socket("/auth", ConformanceSocket, channels=rooms_and_exact, auth_token=True)
+    channels: dict[str, Callable[[], ServerChannel[Any]]] = {
+        "room:*": ConformanceRoom,
+        "presence:*": partial(ConformancePresence, ServerPresence(endpoint)),
+    }
+    channels_and_exact = {**channels, "exact": ConformanceRoom}
+    endpoint.socket("/socket", ConformanceSocket, channels=channels_and_exact)
+    endpoint.socket("/auth", ConformanceSocket, channels=channels_and_exact, auth_token=True)
     endpoint.socket(
         "/short",
         partial(ConformanceSocket, plain_refusals=True),
-        channels=rooms,
+        channels=channels,
         max_channels=3,
         max_frame_size=65_536,
         timeout=1.5,
@@ -251,6 +256,57 @@ class ConformanceRoom(ServerChannel[ConformanceSocket]):
     def _tick(self, number: int) -> None:
         for index in range(number):
             self.push("tick", {"i": index})
+
+
+class ConformancePresence(ServerChannel[ConformanceSocket]):
+    """The presence channel of the contract.
+
+    Arguments:
+        presence: who is present, on all topics.
+    """
+
+    def __init__(self, presence: ServerPresence) -> None:
+        self._presence = presence
+        self._key = ""
+        self._meta: Any = None
+
+    async def join(self, topic: str, params: Payload) -> Payload | Refused:
+        """Accept who names a ``user``."""
+        if not isinstance(params, dict) or "user" not in params:
+            return Refused({"reason": "user is required"})
+        wishes = cast("dict[str, Any]", params)
+        self._key, self._meta = wishes["user"], _meta_in(wishes)
+        self.send_after(0, "joined")
+        return {"user": self._key}
+
+    async def handle_info(self, message: Any) -> None:
+        """Track first, then push the state: a diff may come before it."""
+        self._presence.track(self, self._key, self._meta)
+        self.push("presence_state", self._presence.list(self.topic))
+
+    async def handle_in(self, event: Any, payload: Payload) -> Reply | None:
+        """Do what the event says."""
+        match event:
+            case "update_meta":
+                self._presence.update(self, self._key, payload)
+            case "untrack":
+                self._presence.untrack(self, self._key)
+            case "track":
+                self._presence.track(self, payload["user"], _meta_in(payload))
+            case "list":
+                return Reply("ok", self._presence.list(self.topic))
+            case "stop":
+                self.stop()
+            case "crash":
+                raise RuntimeError("presence channel crashed")
+            case _:
+                return await super().handle_in(event, payload)
+        return Reply("ok", {})
+
+
+def _meta_in(wishes: dict[str, Any]) -> Any:
+    meta = wishes.get("meta")
+    return {} if meta is None or meta is False else meta
 
 
 def _bytes_of(payload: Payload) -> bytes:
