@@ -70,6 +70,7 @@ from rxphoenix.protocol.serializer import JSONSerializer, JSONSerializerV1, Seri
 from rxphoenix.transports.base import Transport
 
 if TYPE_CHECKING:
+    from rxphoenix.transports.longpoll import LongPoll
     from rxphoenix.transports.websocket import WebSocket
 
 __all__ = [
@@ -102,6 +103,7 @@ __all__ = [
     "JoinTimeout",
     "Joined",
     "Lease",
+    "LongPoll",
     "MalformedFrame",
     "Message",
     "NoEventLoop",
@@ -148,4 +150,8 @@ def __getattr__(name: str) -> object:
         from rxphoenix.transports.websocket import WebSocket
 
         return WebSocket
+    if name == "LongPoll":
+        from rxphoenix.transports.longpoll import LongPoll
+
+        return LongPoll
     raise AttributeError(f"module 'rxphoenix' has no attribute {name!r}")

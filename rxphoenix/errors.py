@@ -5,7 +5,7 @@ PhoenixError
 ├── ConnectionFault            something about the link to the server
 │   ├── ConnectionRefused      an attempt was answered with no, or found nobody (HTTP status, DNS, TCP, TLS)
 │   ├── ConnectTimeout         an attempt was not open within connect_timeout
-│   ├── ConnectionLost         an open connection ended without us asking (close code and reason)
+│   ├── ConnectionLost         an open connection ended without us asking (close code, reason, HTTP status)
 │   │   └── HeartbeatTimeout   the server stopped answering heartbeats
 │   ├── ReconnectGivenUp       reconnect_after returned None
 │   ├── NotConnected           ping() or send() without an open connection
@@ -137,13 +137,17 @@ class ConnectionLost(ConnectionFault):
     Arguments:
         code: the WebSocket close code, ``None`` where the transport died without one.
         reason: the reason that came with it, or words of ours.
+        status: the HTTP status that ended a long polling session, ``None`` where there was none.
     """
 
-    def __init__(self, reason: str = "", *, code: int | None = None) -> None:
+    def __init__(self, reason: str = "", *, code: int | None = None, status: int | None = None) -> None:
         words = "connection lost" if code is None else f"connection closed by the server with code {code}"
+        if status is not None:
+            words = f"{words} (HTTP {status})"
         super().__init__(f"{words}: {reason}" if reason else words)
         self.code = code
         self.reason = reason
+        self.status = status
 
 
 class HeartbeatTimeout(ConnectionLost):

@@ -29,7 +29,7 @@ from rxphoenix.errors import (
 from rxphoenix.protocol.address import Address, Endpoint, Params
 from rxphoenix.protocol.message import CLOSE, HEARTBEAT, LEAVE, PHOENIX, REPLY, Frame, Message
 from rxphoenix.protocol.serializer import EncodedPayload, Serializer
-from rxphoenix.transports.base import CloseRequest, Closing, ConnectRequest, Opened, Transport, TransportEvent
+from rxphoenix.transports.base import CloseRequest, Closing, ConnectRequest, Opened, Ping, Transport, TransportEvent
 
 __all__ = ["Carried", "Connection", "ConnectionOptions", "Owner"]
 
@@ -165,6 +165,7 @@ class Connection:
             Address(options.endpoint, params, options.serializer.vsn),
             self._context.scheduler,
             self._closing,
+            self._make_ping,
             token,
             headers,
             options.session,
@@ -210,7 +211,7 @@ class Connection:
         self._timer.stop()
         self._send = event.send
         self.is_open = True
-        interval = self._options.heartbeat_interval
+        interval = self._options.heartbeat_interval if event.needs_heartbeat else None
         if interval is not None:
             timeout = self._options.heartbeat_timeout or interval
             self._heartbeat = Heartbeat(self._context, self, interval, timeout, self._on_latency)
@@ -248,6 +249,19 @@ class Connection:
         self.expect_reply(ref, lambda _reply: answered(self._context.clock.monotonic() - sent), failed)
         self.send(None, ref, PHOENIX, HEARTBEAT, self._options.serializer.encode_payload({}))
         return ref
+
+    def _make_ping(self) -> Ping:
+        ref = self._context.next_ref()
+        serializer = self._options.serializer
+
+        def is_answer(frame: Frame) -> bool:
+            try:
+                message = serializer.decode(frame)
+            except Exception:  # a serializer of a user's own may raise anything
+                return False
+            return message.event == REPLY and message.ref == ref
+
+        return Ping(serializer.encode(None, ref, PHOENIX, HEARTBEAT, serializer.encode_payload({})), is_answer)
 
     # -- joins in flight -----------------------------------------------------------------------------------------
 

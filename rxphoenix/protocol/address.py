@@ -12,11 +12,19 @@ import base64
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, TypeAlias, cast
-from urllib.parse import SplitResult, quote_plus, urlsplit, urlunsplit
+from urllib.parse import SplitResult, quote_plus, unquote_plus, urlsplit, urlunsplit
 
 import msgspec
 
-__all__ = ["AUTH_TOKEN_HEADER", "Address", "Endpoint", "Params", "auth_subprotocols", "parse_endpoint"]
+__all__ = [
+    "AUTH_TOKEN_HEADER",
+    "SESSION_TOKEN_HEADER",
+    "Address",
+    "Endpoint",
+    "Params",
+    "auth_subprotocols",
+    "parse_endpoint",
+]
 
 Params: TypeAlias = Mapping[str, Any]
 """Connect params: strings, numbers, booleans, ``None`` (left out), lists of these, and mappings of all of them."""
@@ -24,6 +32,10 @@ Params: TypeAlias = Mapping[str, Any]
 AUTH_TOKEN_HEADER = "X-Phoenix-AuthToken"
 """The header that carries the auth token on long polling."""
 
+SESSION_TOKEN_HEADER = "X-Phoenix-Longpoll-Token"
+"""The header that carries the token of a long polling session, where the server understands it (from 1.8.10 on)."""
+
+_SESSION_TOKEN = "token"
 _AUTH_SUBPROTOCOL = "base64url.bearer.phx."
 _WEBSOCKET_SCHEMES = {"ws": "ws", "wss": "wss", "http": "ws", "https": "wss"}
 _REMEDY = "params may be strings, numbers, booleans, None, lists of these, and mappings of all of them"
@@ -103,13 +115,42 @@ class Address(msgspec.Struct, frozen=True):
             TypeError: a param is of a kind that a query cannot carry.
         """
         schemes = _WEBSOCKET_SCHEMES if transport == "websocket" else _HTTP_SCHEMES
-        pairs = [f"{quote_plus(key)}={quote_plus(value)}" for key, value in flatten_params(self.params)]
-        query = "&".join(filter(None, (self.endpoint.query, *pairs, f"vsn={quote_plus(self.vsn)}")))
+        return self._url(schemes, transport, self._pairs())
+
+    def session_url(self, token: str | None = None) -> str:
+        """The full URL for a request of a long polling session.
+
+        A param of the application that is called ``token`` is left out: its name is the one of the session's token,
+        and a server takes whatever stands there for that.
+
+        Arguments:
+            token: the token of the session, ``None`` if a header carries it.
+
+        Raises:
+            TypeError: a param is of a kind that a query cannot carry.
+        """
+        pairs = [pair for pair in self._pairs() if not _names_session_token(pair)]
+        if token is not None:
+            pairs.append(f"{_SESSION_TOKEN}={quote_plus(token)}")
+        return self._url(_HTTP_SCHEMES, "longpoll", pairs)
+
+    def _pairs(self) -> list[str]:
+        given = filter(None, self.endpoint.query.split("&"))
+        params = (f"{quote_plus(key)}={quote_plus(value)}" for key, value in flatten_params(self.params))
+        return [*given, *params, f"vsn={quote_plus(self.vsn)}"]
+
+    def _url(self, schemes: Mapping[str, str], transport: str, pairs: list[str]) -> str:
         path = f"{self.endpoint.path}/{transport}"
-        return urlunsplit(SplitResult(schemes[self.endpoint.scheme], self.endpoint.netloc, path, query, ""))
+        scheme = schemes[self.endpoint.scheme]
+        return urlunsplit(SplitResult(scheme, self.endpoint.netloc, path, "&".join(pairs), ""))
 
     def __repr__(self) -> str:
         return f"Address({str(self.endpoint)!r}, vsn={self.vsn!r})"
+
+
+def _names_session_token(pair: str) -> bool:
+    name = unquote_plus(pair.partition("=")[0])
+    return name == _SESSION_TOKEN or name.startswith(f"{_SESSION_TOKEN}[")
 
 
 def flatten_params(params: Params) -> Iterator[tuple[str, str]]:

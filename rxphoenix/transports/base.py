@@ -22,7 +22,7 @@ from reactivex import Observable, abc
 from rxphoenix.protocol.address import Address
 from rxphoenix.protocol.message import Frame
 
-__all__ = ["CloseRequest", "Closing", "ConnectRequest", "Opened", "Transport", "TransportEvent"]
+__all__ = ["CloseRequest", "Closing", "ConnectRequest", "Opened", "Ping", "Transport", "TransportEvent"]
 
 
 class Opened(msgspec.Struct, frozen=True):
@@ -30,9 +30,12 @@ class Opened(msgspec.Struct, frozen=True):
 
     Arguments:
         send: takes a frame at once and in order; it never blocks, and ignores frames once the connection is over.
+        needs_heartbeat: whether the client must send heartbeats to tell a dead link from a silent one; a transport
+            that notices by itself says no.
     """
 
     send: Callable[[Frame], None]
+    needs_heartbeat: bool = True
 
 
 TransportEvent: TypeAlias = Opened | Frame
@@ -79,15 +82,28 @@ class Closing:
             listener(self.requested)
 
 
+class Ping(msgspec.Struct, frozen=True):
+    """One heartbeat of a transport's own, for a transport that wants to know whether frames really pass.
+
+    Arguments:
+        frame: what to send.
+        is_answer: tells whether a frame from the server is the answer to it.
+    """
+
+    frame: Frame
+    is_answer: Callable[[Frame], bool]
+
+
 class ConnectRequest(msgspec.Struct, frozen=True):
     """One attempt to connect, everything evaluated. Its repr shows no secrets.
 
     Arguments:
         address: where to, with the connect params.
-        auth_token: the evaluated token, if there is one.
-        headers: additional HTTP headers.
         scheduler: where timers of the transport belong.
         closing: how the client will ask for the end.
+        ping: makes a heartbeat of the transport's own, of which the client needs to know nothing.
+        auth_token: the evaluated token, if there is one.
+        headers: additional HTTP headers.
         session: what the user gave as ``session``, for the transports that can use it.
         memory: what a transport keeps from one attempt of the same socket to the next, by its own key.
     """
@@ -95,6 +111,7 @@ class ConnectRequest(msgspec.Struct, frozen=True):
     address: Address
     scheduler: abc.SchedulerBase
     closing: Closing
+    ping: Callable[[], Ping]
     auth_token: str | None = None
     headers: Mapping[str, str] = {}
     session: object | None = None

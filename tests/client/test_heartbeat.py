@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from rxphoenix import ConnectionLost, HeartbeatTimeout, NotConnected, PushInterrupted
+from rxphoenix import ConnectionLost, Frame, HeartbeatTimeout, NotConnected, PushInterrupted
 from rxphoenix.client.context import Clock, Context
 from rxphoenix.client.heartbeat import Heartbeat
+from rxphoenix.transports.base import Opened
 from tests.client.virtual import World
 
 
@@ -175,3 +176,34 @@ def test_a_deadline_that_passed_while_asleep_gets_one_more_beat_before_it_is_bel
     pulse.world.run(75)
     assert pulse.beats == [30, 50]
     assert pulse.deaths == ([] if answers else [(55, 20)])
+
+
+# Transports with a say of their own.
+
+
+def test_a_transport_that_notices_a_dead_link_by_itself_needs_no_heartbeat(world: World) -> None:
+    world.outcomes = [lambda attempt: attempt.observer.on_next(Opened(lambda _frame: None, needs_heartbeat=False))]
+    socket = world.socket(heartbeat_interval=30)
+    states = world.record(socket.state)
+    socket.connect()
+    world.run(1000)
+    assert world.sent == []
+    assert states.values[-1].value == "open"
+
+
+def test_a_transport_can_send_a_heartbeat_of_its_own_with_a_ref_that_nobody_else_has(world: World) -> None:
+    socket = world.socket()
+    messages = world.record(socket.messages)
+    socket.connect()
+    world.run(1)
+    ping = world.link.request.ping()
+    assert ping.frame == Frame(b'[null,"1","phoenix","heartbeat",{}]')
+    assert world.link.request.ping().frame == Frame(b'[null,"2","phoenix","heartbeat",{}]')
+    answers = {
+        b'[null,"1","phoenix","phx_reply",{"status":"ok","response":{}}]': True,
+        b'[null,"2","phoenix","phx_reply",{"status":"ok","response":{}}]': False,
+        b'[null,"1","phoenix","heartbeat",{}]': False,
+        b"nonsense": False,
+    }
+    assert {frame: ping.is_answer(Frame(frame)) for frame in answers} == answers
+    assert messages.events == []

@@ -24,6 +24,8 @@ _TRANSPORTS = (
     "rxphoenix.transports.longpoll",
     "rxphoenix.transports.websocket",
 )
+# What transports by HTTP are made of.
+_CARRYING = ("rxphoenix.transports.carrier", "rxphoenix.transports.http", "rxphoenix.transports.waiting")
 # The pure heart of the server, which the virtual Phoenix shares.
 _SESSION = (
     "rxphoenix.server.channel_process",
@@ -40,9 +42,11 @@ ARROWS: Mapping[str, tuple[str, ...]] = {
     "rxphoenix.protocol": ("rxphoenix.errors",),
     "rxphoenix.transports": _BASE,
     "rxphoenix.transports.base": ("rxphoenix.errors", "rxphoenix.protocol"),
-    "rxphoenix.transports.websocket": _BASE,
-    "rxphoenix.transports.longpoll": _BASE,
-    "rxphoenix.transports.fallback": _BASE,
+    **dict.fromkeys(_CARRYING, _BASE),
+    "rxphoenix.transports.websocket": (*_BASE, *_CARRYING),
+    "rxphoenix.transports.longpoll": (*_BASE, *_CARRYING),
+    "rxphoenix.transports.fallback": (*_BASE, "rxphoenix.transports.memory"),
+    "rxphoenix.transports.memory": (),
     "rxphoenix.client": _BASE,
     "rxphoenix.bridges": _CLIENT,
     "rxphoenix.testing": (*_CLIENT, *_SESSION),
@@ -67,9 +71,11 @@ PACKAGES: Mapping[str, tuple[str, ...]] = {
     "rxphoenix.protocol": ("msgspec",),
     "rxphoenix.transports": (),
     "rxphoenix.transports.base": ("msgspec", "reactivex"),
+    **dict.fromkeys(_CARRYING, (*_AIOHTTP, "reactivex")),
     "rxphoenix.transports.websocket": (*_AIOHTTP, "msgspec", "reactivex"),
     "rxphoenix.transports.longpoll": (*_AIOHTTP, "msgspec", "reactivex"),
-    "rxphoenix.transports.fallback": (*_AIOHTTP, "msgspec", "reactivex"),
+    "rxphoenix.transports.fallback": ("msgspec", "reactivex"),
+    "rxphoenix.transports.memory": ("msgspec",),
     "rxphoenix.client": ("msgspec", "reactivex"),
     "rxphoenix.bridges": ("msgspec", "reactivex"),
     "rxphoenix.testing": ("msgspec", "pytest", "reactivex"),

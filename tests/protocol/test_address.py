@@ -206,3 +206,20 @@ def test_a_token_is_standard_base64_without_padding_whatever_it_holds(token: str
 
 def test_a_token_uses_plus_and_slash_where_base64url_would_not():
     assert auth_subprotocols("~~~???>>>")[1].endswith("fn5+Pz8/Pj4+")
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "params", "token", "url"),
+    [
+        ("ws://a/s", {}, None, "http://a/s/longpoll?vsn=2.0.0"),
+        ("wss://a/s", {"user": "ann"}, "T.1-_", "https://a/s/longpoll?user=ann&vsn=2.0.0&token=T.1-_"),
+        ("https://a/s", {"token": "mine", "tokens": "1"}, None, "https://a/s/longpoll?tokens=1&vsn=2.0.0"),
+        ("ws://a/s", {"token": {"b": 1}, "a": {"token": 2}}, "T", "http://a/s/longpoll?a%5Btoken%5D=2&vsn=2.0.0&token=T"),
+        ("ws://a/s?token=mine&key=1&to%6Ben=x", {}, "a+b", "http://a/s/longpoll?key=1&vsn=2.0.0&token=a%2Bb"),
+        ("ws://a/s?token", {"token": ["x"]}, "T", "http://a/s/longpoll?vsn=2.0.0&token=T"),
+    ],
+)  # fmt: skip
+def test_in_a_session_only_the_sessions_token_is_called_token(
+    endpoint: str, params: Params, token: str | None, url: str
+):
+    assert Address(parse_endpoint(endpoint), params, "2.0.0").session_url(token) == url

@@ -16,20 +16,24 @@ from reactivex.scheduler.eventloop import AsyncIOScheduler
 
 from rxphoenix.protocol.address import Address, Params, parse_endpoint
 from rxphoenix.protocol.message import Frame
-from rxphoenix.transports.base import Closing, ConnectRequest, Opened, TransportEvent
+from rxphoenix.transports.base import Closing, ConnectRequest, Opened, Ping, TransportEvent
 
 # Never waited out: what a test waits for happens, or the test fails here instead of hanging.
 _PATIENCE = 20
 
 
 def request_to(
-    endpoint: str, *, params: Params | None = None, closing: Closing | None = None, **more: Any
+    endpoint: str, *, params: Params | None = None, closing: Closing | None = None, vsn: str = "2.0.0", **more: Any
 ) -> ConnectRequest:
     """A request to connect to an endpoint."""
     scheduler = AsyncIOScheduler(asyncio.get_running_loop())
-    return ConnectRequest(
-        Address(parse_endpoint(endpoint), params or {}, "2.0.0"), scheduler, closing or Closing(), **more
-    )
+    options: dict[str, Any] = {"scheduler": scheduler, "closing": closing or Closing(), "ping": heartbeat} | more
+    return ConnectRequest(Address(parse_endpoint(endpoint), params or {}, vsn), **options)
+
+
+def heartbeat() -> Ping:
+    """What a client gives to a transport that wants to see whether frames pass."""
+    return Ping(Frame(b'[null,"p","phoenix","heartbeat",{}]'), lambda frame: frame.data.startswith(b'[null,"p",'))
 
 
 class Listener:
@@ -88,7 +92,10 @@ class Seen:
 
 @asynccontextmanager
 async def web_server(
-    handle: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]], host: str = "127.0.0.1"
+    handle: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]],
+    host: str = "127.0.0.1",
+    *,
+    handler_cancellation: bool = False,
 ) -> AsyncGenerator[int]:
     """An HTTP server of one handler; yields its port."""
     tasks: set[asyncio.Task[Any]] = set()
@@ -102,7 +109,9 @@ async def web_server(
         finally:
             tasks.discard(task)
 
-    runner = web.ServerRunner(web.Server(note, access_log=None), shutdown_timeout=0)
+    runner = web.ServerRunner(
+        web.Server(note, access_log=None, handler_cancellation=handler_cancellation), shutdown_timeout=0
+    )
     await runner.setup()
     try:
         await web.TCPSite(runner, host, 0).start()

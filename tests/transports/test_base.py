@@ -7,12 +7,12 @@ from reactivex.testing import TestScheduler
 
 from rxphoenix.protocol.address import Address, parse_endpoint
 from rxphoenix.protocol.message import Frame
-from rxphoenix.transports.base import CloseRequest, Closing, ConnectRequest, Opened, Transport
+from rxphoenix.transports.base import CloseRequest, Closing, ConnectRequest, Opened, Ping, Transport
 
 
 def request(**more: object) -> ConnectRequest:
     address = Address(parse_endpoint("wss://ann:s3cret@example.com/socket?key=s3cret"), {"token": "s3cret"}, "2.0.0")
-    return ConnectRequest(address, TestScheduler(), Closing(), **more)  # pyright: ignore[reportArgumentType]
+    return ConnectRequest(address, TestScheduler(), Closing(), lambda: Ping(Frame(b""), bool), **more)  # pyright: ignore[reportArgumentType]
 
 
 def test_who_listens_hears_the_request_once_it_is_made():
