@@ -55,6 +55,7 @@ EXAMPLES: list[tuple[PhoenixError, str, dict[str, Any]]] = [
     (ConnectionLost("dropped"), "connection lost: dropped", {"code": None, "reason": "dropped"}),
     (ConnectionLost(code=1012), "connection closed by the server with code 1012", {"code": 1012}),
     (ConnectionLost("bye", code=1000), "connection closed by the server with code 1000: bye", {"reason": "bye"}),
+    (ConnectionLost("oops", status=500), "connection lost (HTTP 500): oops", {"code": None, "status": 500}),
     (
         HeartbeatTimeout(0.5),
         "connection lost: no answer to a heartbeat within 0.5 s",
