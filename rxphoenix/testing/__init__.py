@@ -21,6 +21,7 @@ from rxphoenix.testing.connection import AskedToClose, VirtualConnection
 from rxphoenix.testing.expectations import ColdObservable, HotObservable, MarbleFailure
 from rxphoenix.testing.notation import MarbleSyntaxError
 from rxphoenix.testing.phoenix import VirtualPhoenix
+from rxphoenix.testing.presence import Track, Untrack, Update
 from rxphoenix.testing.threads import RealTimeUsed
 from rxphoenix.testing.topic import SentFrame, VirtualChannel, VirtualTopic
 from rxphoenix.testing.world import HORIZON, World, marbles
@@ -35,6 +36,9 @@ __all__ = [
     "RealTimeUsed",
     "SentFrame",
     "TimeStandsStill",
+    "Track",
+    "Untrack",
+    "Update",
     "VirtualChannel",
     "VirtualConnection",
     "VirtualPhoenix",

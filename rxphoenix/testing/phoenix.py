@@ -12,6 +12,8 @@ phoenix.writes("--x", {"x": b"{"})       frames come as they are, also such as n
 room.joins("--j", "r", "#")              each join:     a value accepts, Reply("error", ...) refuses, # crashes
 room.replies("new_msg", "---r", "-")     each push:     a value replies, # crashes the channel, nothing: no reply
 room.pushes("new_msg", "--a--b", {...})  what the server says of itself
+room.presence("--a--b", {...})           who comes, changes and goes: Track, Update, Untrack
+room.states("--s", "")                   each join:     when its presence_state comes, nothing: never
 ```
 
 What lives here: the script, and what the client sent. What does not: a single connection (``connection.py``), a topic

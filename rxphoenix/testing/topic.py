@@ -7,7 +7,7 @@ What lives here: the script of a topic, and its channels as handlers see them. W
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
@@ -15,6 +15,7 @@ from rxphoenix.protocol.message import Payload, Reply
 from rxphoenix.server.effects import Effect
 from rxphoenix.server.session import Session
 from rxphoenix.testing.drawing import Completed, Drawing, Instant, Next
+from rxphoenix.testing.presence import Change, VirtualPresence, changes_in
 
 if TYPE_CHECKING:
     from rxphoenix.testing.phoenix import VirtualPhoenix
@@ -122,6 +123,8 @@ class VirtualTopic:
         self._replies: dict[str, Answers] = {}
         self._handlers: dict[str, Handler] = {}
         self._greetings: list[tuple[str, Drawing]] = []
+        self._states = Answers()
+        self._presence: VirtualPresence | None = None
 
     @property
     def sent(self) -> list[SentFrame]:
@@ -217,6 +220,54 @@ class VirtualTopic:
         """Draw what the server pushes after each accepted join, from the instant of its answer; see ``broadcasts``."""
         self._greetings.append((event, self._phoenix.read(drawing, values)))
 
+    def presence(self, drawing: str, values: Mapping[str, Change | Sequence[Change]] | None = None) -> None:
+        """Draw how the presence of others changes, from now on; whoever joins gets the ``presence_state``.
+
+        Arguments:
+            drawing: a value at each instant; an empty drawing for a topic where nobody is.
+            values: what characters stand for: ``Track``, ``Update`` or ``Untrack``, or several of them in one diff.
+
+        Raises:
+            MarbleSyntaxError: there is a mistake in the drawing.
+            ValueError: a value is no change of the presence.
+
+        Example:
+            ```python
+            from rxphoenix.testing import Track, Untrack, marbles
+
+            with marbles() as m:
+                phoenix = m.phoenix()
+                phoenix.topic("room:1").presence("--b--x", {"b": Track("bob", {"tab": 1}), "x": Untrack("bob")})
+                bob = {"bob": {"metas": [{"tab": 1, "phx_ref": "1"}]}}
+                diffs = phoenix.socket().channel("room:1").on("presence_diff")
+                m.expect(diffs).to_be("--b--x", {"b": {"joins": bob, "leaves": {}}, "x": {"joins": {}, "leaves": bob}})
+            ```
+        """
+        presence = self._present()
+        for mark in self._phoenix.read(drawing, values).marks:
+            if isinstance(mark, Next) and not changes_in(mark.value):
+                raise ValueError(f"{mark.symbol!r} means nothing here: give Track, Update or Untrack for it in values")
+        self._phoenix.play(drawing, values, lambda value: presence.change(*changes_in(value)))
+
+    def states(self, *drawings: str) -> None:
+        """Draw when the ``presence_state`` comes after each of the next accepted joins, one drawing each.
+
+        Without a drawing the state comes with the reply. From a real server a diff may come before it.
+
+        Arguments:
+            drawings: a value sends the state as it is then, an empty drawing never does.
+
+        Raises:
+            MarbleSyntaxError: there is a mistake in a drawing.
+            ValueError: a drawing shows more than one value.
+        """
+        self._present()
+        read = [self._phoenix.read(drawing, None) for drawing in drawings]
+        for drawing in read:
+            if len(drawing.marks) > 1 or not all(isinstance(mark, Next) for mark in drawing.marks):
+                raise ValueError("the drawing of a state shows one value, or nothing: it never comes")
+        self._states.add(read)
+
     def crashes(self, drawing: str) -> None:
         """Draw when the channel crashes, from now on: a value at each instant."""
         self._phoenix.play(drawing, None, lambda _value: self.crash())
@@ -234,6 +285,10 @@ class VirtualTopic:
         """Broadcast to the topic, now."""
         for link in self._phoenix.links():
             link.apply(link.session.broadcast(self.topic, event, {} if payload is None else payload))
+
+    def change(self, *changes: Change) -> None:
+        """Change the presence, now, and tell it in one diff; see ``presence``."""
+        self._present().change(*changes)
 
     def crash(self) -> None:
         """Let the channel crash, now: the client is told ``phx_error``."""
@@ -268,11 +323,23 @@ class VirtualTopic:
         return None if reply is None else (self._phoenix.replies_after, reply)
 
     def greet(self, channel: VirtualChannel) -> None:
-        """Push what is drawn for each accepted join."""
+        """Push what is drawn for each accepted join, the presence first."""
+        if self._presence is not None:
+            push_state = partial(self._presence.push_state, channel.push)
+            drawing = self._states.next()
+            if drawing is None:
+                push_state()
+            elif drawing.marks:
+                self._phoenix.scheduler.after(drawing.marks[0].instant, push_state)
         for event, drawing in self._greetings:
             for mark in drawing.marks:
                 if isinstance(mark, Next):
                     self._phoenix.scheduler.after(mark.instant, partial(channel.push, event, mark.value))
+
+    def _present(self) -> VirtualPresence:
+        if self._presence is None:
+            self._presence = VirtualPresence(self.topic, self.broadcast)
+        return self._presence
 
     def __repr__(self) -> str:
         return f"<VirtualTopic {self.topic!r}>"
