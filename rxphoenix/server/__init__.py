@@ -8,6 +8,7 @@ from rxphoenix.protocol.message import Reply
 from rxphoenix.server.app import ConnectInfo, Refused, ServerChannel, ServerSocket, UnknownEvent
 from rxphoenix.server.effects import ReplyRef
 from rxphoenix.server.endpoint import Endpoint
+from rxphoenix.server.polling_session import Polling
 from rxphoenix.server.presence import ServerPresence
 from rxphoenix.server.session import Session
 from rxphoenix.server.web import PhoenixServer
@@ -16,6 +17,7 @@ __all__ = [
     "ConnectInfo",
     "Endpoint",
     "PhoenixServer",
+    "Polling",
     "Refused",
     "Reply",
     "ReplyRef",

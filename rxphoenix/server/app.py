@@ -50,7 +50,7 @@ class ConnectInfo(msgspec.Struct, frozen=True):
     """What a socket's ``connect`` learns beside the params.
 
     Arguments:
-        transport: ``"websocket"``.
+        transport: ``"websocket"`` or ``"longpoll"``.
         auth_token: the token that came in the handshake, ``None`` without one or where the mount takes none.
         x_headers: the request's headers that begin with ``x-``, their names in lower case.
         user_agent: the request's ``User-Agent``, ``None`` without one.

@@ -1,7 +1,7 @@
 """One connection on asyncio: the effects of its session carried out, its channels' handlers run as tasks.
 
 What lives here: tasks and timers, each owned by its connection and gone when that is. What does not: what happens
-when (``session.py``), and the network (a ``Wire``; ``web`` has the one for WebSocket).
+when (``session.py``), and the network (a ``Wire``; ``web`` has those for WebSocket and long polling).
 """
 
 from __future__ import annotations
@@ -24,12 +24,14 @@ from rxphoenix.server.effects import (
     CancelTimer,
     Close,
     Effect,
+    Reached,
     ReplyRef,
     Send,
     StartTimer,
 )
 from rxphoenix.server.endpoint import Endpoint, Mount
 from rxphoenix.server.session import Session
+from rxphoenix.server.timers import LoopTimers
 
 __all__ = ["Connection", "Wire"]
 
@@ -61,11 +63,21 @@ class Connection:
         socket: the client's socket, which has let it in.
         codec: the client's dialect.
         wire: the way to the client.
+        idle_timeout: close it when the client has sent nothing for so many seconds; ``None`` for never.
     """
 
-    def __init__(self, endpoint: Endpoint, mount: Mount, socket: ServerSocket, codec: Codec, wire: Wire) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        mount: Mount,
+        socket: ServerSocket,
+        codec: Codec,
+        wire: Wire,
+        *,
+        idle_timeout: float | None = None,
+    ) -> None:
         self.endpoint = endpoint
-        self.session = Session(codec, mount.route, max_channels=mount.max_channels, idle_timeout=mount.timeout)
+        self.session = Session(codec, mount.route, max_channels=mount.max_channels, idle_timeout=idle_timeout)
         self._socket = socket
         self._wire = wire
         self._loop = asyncio.get_running_loop()
@@ -73,7 +85,9 @@ class Connection:
         self._calls: dict[int, asyncio.Task[None]] = {}
         self._endings: set[asyncio.Task[None]] = set()
         self._monitors: dict[int, list[Callable[[], None]]] = {}
-        self._timers: dict[int, asyncio.TimerHandle] = {}
+        self._timers = LoopTimers(self._loop, lambda timer: self.apply(self.session.fire(timer)))
+        self._awaited: dict[int, Callable[[], None]] = {}
+        self._last_mark = 0
         socket.port = self
 
     # What the transport says.
@@ -86,6 +100,12 @@ class Connection:
     def receive(self, frame: Frame) -> None:
         """The client sent a frame."""
         self.apply(self.session.receive(frame))
+
+    def in_turn(self, action: Callable[[], None]) -> None:
+        """Do something when the connection comes to it, behind what waits already; once it has ended, never."""
+        self._last_mark += 1
+        self._awaited[self._last_mark] = action
+        self.apply(self.session.reach(self._last_mark))
 
     def frame_too_big(self) -> None:
         """The client sent a frame above the limit."""
@@ -109,8 +129,6 @@ class Connection:
 
     async def abandon(self) -> None:
         """Cancel whatever still runs, ``terminate`` included, and all timers."""
-        for timer in self._timers.values():
-            timer.cancel()
         self._timers.clear()
         while running := {*self._calls.values(), *self._endings}:
             for task in running:
@@ -147,10 +165,11 @@ class Connection:
                 case Close(code, reason):
                     self._wire.close(code, reason)
                 case StartTimer(timer, seconds):
-                    self._cancel_timer(timer)
-                    self._timers[timer] = self._loop.call_later(seconds, self._fire, timer)
+                    self._timers.start(timer, seconds)
                 case CancelTimer(timer):
-                    self._cancel_timer(timer)
+                    self._timers.cancel(timer)
+                case Reached(mark):
+                    self._awaited.pop(mark)()
                 case CallJoin(number, topic, params, route):
                     self._monitors[number] = []
                     self._call(number, partial(self._join, number, route, topic, params))
@@ -171,15 +190,6 @@ class Connection:
     def _tell_monitors(self, number: int) -> None:
         for ended in self._monitors.pop(number, ()):
             ended()
-
-    def _fire(self, timer: int) -> None:
-        self._timers.pop(timer, None)
-        self.apply(self.session.fire(timer))
-
-    def _cancel_timer(self, timer: int) -> None:
-        running = self._timers.pop(timer, None)
-        if running is not None:
-            running.cancel()
 
     def _call(self, number: int, work: Callable[[], Awaitable[list[Effect]]]) -> None:
         call = self._calls[number] = self._loop.create_task(self._run(number, work))

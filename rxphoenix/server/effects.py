@@ -24,6 +24,7 @@ __all__ = [
     "CancelTimer",
     "Close",
     "Effect",
+    "Reached",
     "ReplyRef",
     "Send",
     "StartTimer",
@@ -76,6 +77,13 @@ class CancelTimer(msgspec.Struct, frozen=True):
     """Forget a timer, which may have fired already."""
 
     timer: int
+
+
+@final
+class Reached(msgspec.Struct, frozen=True):
+    """The connection has come to what ``session.reach`` put in its way."""
+
+    mark: int
 
 
 @final
@@ -149,5 +157,14 @@ class CallTerminate(msgspec.Struct, frozen=True):
 
 
 Effect: TypeAlias = (
-    Send | Close | StartTimer | CancelTimer | CallJoin | CallHandleIn | CallHandleInfo | CallHandleOut | CallTerminate
+    Send
+    | Close
+    | StartTimer
+    | CancelTimer
+    | Reached
+    | CallJoin
+    | CallHandleIn
+    | CallHandleInfo
+    | CallHandleOut
+    | CallTerminate
 )

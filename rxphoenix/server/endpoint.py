@@ -13,8 +13,12 @@ import msgspec
 
 from rxphoenix.protocol.message import Payload
 from rxphoenix.server.app import ServerChannel, ServerSocket
+from rxphoenix.server.polling_session import Polling
 
 __all__ = ["Endpoint", "HTTPHandler", "Mount", "Subscriber"]
+
+
+_USUAL_POLLING = Polling()
 
 
 @final
@@ -28,6 +32,8 @@ class Mount(msgspec.Struct, frozen=True):
     max_frame_size: int | None
     timeout: float | None
     compress: bool
+    websocket: bool
+    longpoll: Polling | None
 
     def route(self, topic: str) -> Callable[[], ServerChannel[Any]] | None:
         """What makes the channel for a topic; an exact pattern wins over a wildcard, an earlier one over a later."""
@@ -90,18 +96,22 @@ class Endpoint:
         max_frame_size: int | None = None,
         timeout: float | None = 60.0,
         compress: bool = False,
+        websocket: bool = True,
+        longpoll: Polling | None = _USUAL_POLLING,
     ) -> None:
         """Mount a kind of socket.
 
         Arguments:
-            path: for example ``"/socket"``; clients connect to ``/socket/websocket``.
+            path: for example ``"/socket"``; clients connect to ``/socket/websocket`` and ``/socket/longpoll``.
             make_socket: a ``ServerSocket`` class, or a function that makes one.
             channels: topic patterns, exact or ending in ``*``, and the channel class (or maker) for each.
             auth_token: whether the handshake may carry an auth token; if not, one that comes is ignored.
             max_channels: how many channels one connection may have, ``None`` for any number.
-            max_frame_size: the largest frame a client may send, in bytes, ``None`` for any size.
-            timeout: close a connection whose client has sent nothing for so many seconds, ``None`` for never.
+            max_frame_size: the largest frame a client may send by WebSocket, in bytes, ``None`` for any size.
+            timeout: close a WebSocket whose client has sent nothing for so many seconds, ``None`` for never.
             compress: whether to agree to permessage-deflate.
+            websocket: whether clients may connect by WebSocket.
+            longpoll: how patient long polling is, ``None`` for no long polling.
 
         Raises:
             ValueError: the path does not begin with a slash, or is taken.
@@ -109,7 +119,15 @@ class Endpoint:
         if not path.startswith("/") or path in self._mounts:
             raise ValueError(f"the path {path!r} must begin with a slash and be used once")
         self._mounts[path] = Mount(
-            make_socket, dict(channels), auth_token, max_channels, max_frame_size, timeout, compress
+            make_socket,
+            dict(channels),
+            auth_token,
+            max_channels,
+            max_frame_size,
+            timeout,
+            compress,
+            websocket,
+            longpoll,
         )
 
     def get(self, path: str, handler: HTTPHandler) -> None:

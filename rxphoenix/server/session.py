@@ -37,6 +37,7 @@ from rxphoenix.server.effects import (
     CancelTimer,
     Close,
     Effect,
+    Reached,
     ReplyRef,
     Send,
     StartTimer,
@@ -117,6 +118,11 @@ class Session:
         """The client sent a frame."""
         self._restart_idle_timer()
         self._step(lambda: self._read(frame))
+        return self._take()
+
+    def reach(self, mark: int) -> list[Effect]:
+        """Ask for ``Reached(mark)`` when the connection comes to it, behind what waits; one that ended never does."""
+        self._step(lambda: self._reach(mark))
         return self._take()
 
     def frame_too_big(self) -> list[Effect]:
@@ -311,6 +317,10 @@ class Session:
     def _write(self, frame: Frame) -> None:
         if self._open:
             self._effects.append(Send(frame))
+
+    def _reach(self, mark: int) -> None:
+        if self._open:
+            self._effects.append(Reached(mark))
 
     def _read(self, frame: Frame) -> None:
         if not self._open:

@@ -25,6 +25,7 @@ from rxphoenix.server.effects import (
     CancelTimer,
     Close,
     Effect,
+    Reached,
     Send,
     StartTimer,
 )
@@ -228,6 +229,8 @@ class VirtualConnection:
                     self._timers[timer] = self._clock.after(microseconds(seconds), partial(self._fire, timer))
                 case CancelTimer(timer):
                     self._stop_timer(timer)
+                case Reached():
+                    pass  # only requests of long polling ask for it
                 case CallTerminate(channel):
                     self.channels.pop(channel, None)
                 case CallJoin() | CallHandleIn() | CallHandleInfo() | CallHandleOut():

@@ -31,6 +31,7 @@ _SESSION = (
     "rxphoenix.server.channel_process",
     "rxphoenix.server.codec",
     "rxphoenix.server.effects",
+    "rxphoenix.server.polling_session",
     "rxphoenix.server.presence_tracker",
     "rxphoenix.server.session",
 )

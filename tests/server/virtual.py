@@ -20,6 +20,7 @@ from rxphoenix.server.effects import (
     CancelTimer,
     Close,
     Effect,
+    Reached,
     Send,
     StartTimer,
 )
@@ -52,6 +53,9 @@ class Clock:
 class VirtualConnection:
     """One session, the frames it sent, and how it was closed."""
 
+    transport = "websocket"
+    auth_token: str | None = None
+
     def __init__(self, server: VirtualServer, path: str, query: str) -> None:
         self.params = parse_query(query)
         self.sent: deque[Frame] = deque()
@@ -64,13 +68,15 @@ class VirtualConnection:
         self._started = count()
         codec = codec_for(self.params.get("vsn", "1.0.0"))
         assert codec is not None
-        limits: dict[str, Any] = {"max_channels": 3, "idle_timeout": 1.5} if path == "/short" else {}
         self.session = Session(
             codec,
             lambda topic: topic if topic.startswith(("room:", "presence:")) or topic == "exact" else None,
-            **limits,
+            **self.limits(path),
         )
         self.apply(self.session.open())
+
+    def limits(self, path: str) -> dict[str, Any]:
+        return {"max_channels": 3, "idle_timeout": 1.5} if path == "/short" else {}
 
     @property
     def user_id(self) -> str:
@@ -80,9 +86,11 @@ class VirtualConnection:
         for effect in effects:
             match effect:
                 case Send(frame):
-                    self.sent.append(frame)
+                    self.send(frame)
                 case Close(code):
-                    self.close_code = code
+                    self.close(code)
+                case Reached(mark):
+                    self.reached(mark)
                 case StartTimer(timer, seconds):
                     started = self._timers[timer] = next(self._started)
                     self._server.clock.after(seconds, partial(self._fire, timer, started))
@@ -95,6 +103,18 @@ class VirtualConnection:
                 case CallJoin() | CallHandleIn() | CallHandleInfo() | CallHandleOut():
                     # as a task would: not before the effects that came with it are carried out
                     self._server.clock.after(0, partial(self._answer, effect))
+
+    def send(self, frame: Frame) -> None:
+        self.sent.append(frame)
+
+    def close(self, code: int) -> None:
+        self.close_code = code
+
+    def reached(self, mark: int) -> None:
+        raise AssertionError("only long polling asks for this")
+
+    def cut_off(self) -> None:
+        self.is_cut_off = True
 
     def _fire(self, timer: int, started: int) -> None:
         if self._timers.get(timer) == started:
@@ -196,7 +216,7 @@ class VirtualConnection:
                 self._server.disconnect(self.user_id)
                 reply = None
             case "kill_transport":
-                self.is_cut_off = True
+                self.cut_off()
                 self.apply(session.closed())
                 reply = None
             case _:
@@ -240,12 +260,12 @@ class VirtualConnection:
 
     def _who(self) -> dict[str, Any]:
         return {
-            "auth_token": None,
+            "auth_token": self.auth_token,
             "params": self.params,
-            "transport": "websocket",
+            "transport": self.transport,
             "user_agent": "recorder",
             "user_id": self.user_id,
-            "x_headers": {},
+            "x_headers": {} if self.auth_token is None else {"x-phoenix-authtoken": self.auth_token},
         }
 
 

@@ -21,15 +21,20 @@ from rxphoenix.protocol.message import Payload, Reply
 from rxphoenix.server.app import ConnectInfo, Refused, ServerChannel, ServerSocket
 from rxphoenix.server.effects import ReplyRef
 from rxphoenix.server.endpoint import Endpoint
+from rxphoenix.server.polling_session import Polling
 from rxphoenix.server.presence import ServerPresence
 
 __all__ = ["ConformancePresence", "ConformanceRoom", "ConformanceSocket", "conformance_application"]
 
 _anonymous = count(1)
+_USUAL_POLLING = Polling()
 
 
-def conformance_application() -> Endpoint:
+def conformance_application(longpoll: Polling = _USUAL_POLLING) -> Endpoint:
     """The contract as an endpoint.
+
+    Arguments:
+        longpoll: how patient long polling is on ``/socket`` and ``/auth``.
 
     Example:
         ```python
@@ -46,8 +51,8 @@ def conformance_application() -> Endpoint:
         "presence:*": partial(ConformancePresence, ServerPresence(endpoint)),
     }
     channels_and_exact = {**channels, "exact": ConformanceRoom}
-    endpoint.socket("/socket", ConformanceSocket, channels=channels_and_exact)
-    endpoint.socket("/auth", ConformanceSocket, channels=channels_and_exact, auth_token=True)
+    endpoint.socket("/socket", ConformanceSocket, channels=channels_and_exact, longpoll=longpoll)
+    endpoint.socket("/auth", ConformanceSocket, channels=channels_and_exact, longpoll=longpoll, auth_token=True)
     endpoint.socket(
         "/short",
         partial(ConformanceSocket, plain_refusals=True),
@@ -56,6 +61,7 @@ def conformance_application() -> Endpoint:
         max_frame_size=65_536,
         timeout=1.5,
         compress=True,
+        longpoll=Polling(window=0.5, patience=0.3),
     )
 
     async def health(segments: tuple[str, ...], params: dict[str, Any]) -> str:

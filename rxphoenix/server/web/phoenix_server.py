@@ -1,7 +1,7 @@
 """The embedded Phoenix-compatible server: for demos, notebooks and tests, not for production.
 
 What lives here: listening on a port, finding what answers a request, and misbehaving on demand. What does not: one
-WebSocket (``websocket.py``), and everything that happens behind it.
+WebSocket (``websocket.py``), the sessions of long polling (``longpoll.py``), and everything that happens behind them.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from urllib.parse import unquote
 
 from aiohttp import web
 
-from rxphoenix.server.endpoint import Endpoint
+from rxphoenix.server.endpoint import Endpoint, Mount
 from rxphoenix.server.params import parse_query
 from rxphoenix.server.web.faults import Faults, Refusal
+from rxphoenix.server.web.longpoll import LongPolling
 from rxphoenix.server.web.websocket import OpenWebSocket, upgrade
 
 __all__ = ["PhoenixServer"]
@@ -26,6 +27,9 @@ _GRACE_SECONDS = 1.0
 
 class PhoenixServer:
     """Serves an endpoint as a real Phoenix does, as far as a client can tell; not for production.
+
+    Clients connect by WebSocket (``/socket/websocket`` for a socket that is mounted at ``/socket``) and by long polling
+    (``/socket/longpoll``).
 
     It keeps everything in one process and one event loop, trusts its clients with memory, and can be told to
     misbehave: see ``drop_connections``, ``stall``, ``close_connections``, ``refuse_upgrades``, ``swallow_frames``.
@@ -57,6 +61,7 @@ class PhoenixServer:
         self._faults = Faults()
         self._requests: dict[asyncio.Task[None], asyncio.BaseTransport | None] = {}
         self._open: dict[OpenWebSocket, None] = {}
+        self._longpolling = LongPolling(endpoint, self._faults)
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -80,8 +85,8 @@ class PhoenixServer:
 
     @property
     def connection_count(self) -> int:
-        """How many WebSocket connections are open."""
-        return sum(not websocket.response.closed for websocket in self._open)
+        """How many WebSockets and sessions of long polling are open."""
+        return sum(not websocket.response.closed for websocket in self._open) + self._longpolling.session_count
 
     async def start(self) -> None:
         """Listen; after a ``stop``, on the same port again.
@@ -99,12 +104,14 @@ class PhoenixServer:
         except BaseException:
             await runner.cleanup()
             raise
+        self._longpolling.start()
         self._runner = runner
         self._port = int(runner.addresses[0][1])
 
     async def stop(self) -> None:
         """Close as a real server does: 1012 to a connection with a channel joined, else 1000; returns when all is gone.
 
+        Polls that wait are answered at once, as at the end of their window: a real server would wait for that.
         What stalls or swallows does so no more afterwards; upgrades that are to be refused still are.
         """
         runner, self._runner = self._runner, None
@@ -118,6 +125,7 @@ class PhoenixServer:
         self.deliver_frames()
         for websocket in list(self._open):
             websocket.connection.shutdown()
+        self._longpolling.shutdown()
         if self._requests:
             await asyncio.wait(self._requests, timeout=_GRACE_SECONDS)
         self.drop_connections()
@@ -125,12 +133,13 @@ class PhoenixServer:
             request.cancel()
         if self._requests:
             await asyncio.wait(self._requests)
+        await self._longpolling.abandon()
         await runner.cleanup()
 
     # Misbehaving.
 
     def drop_connections(self) -> None:
-        """Cut all TCP connections without a close frame, as a crashed server or a dead network does."""
+        """Cut all TCP connections without a close frame, as a dead network does; sessions of long polling live on."""
         for transport in list(self._requests.values()):
             if isinstance(transport, asyncio.WriteTransport):
                 transport.abort()
@@ -161,7 +170,7 @@ class PhoenixServer:
         self._faults.swallowing = False
 
     def refuse_upgrades(self, status: int, *, times: int | None = None, headers: dict[str, str] | None = None) -> None:
-        """Refuse to open connections; those that are open stay.
+        """Refuse to open WebSockets; those that are open stay, and long polling is no upgrade.
 
         Arguments:
             status: the HTTP status.
@@ -188,9 +197,15 @@ class PhoenixServer:
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         path = request.raw_path.partition("?")[0]
-        mount = self.endpoint.mount_at(path.removesuffix("/websocket")) if path.endswith("/websocket") else None
-        if mount is None:
-            return await self._answer_page(request, path)
+        place, _, transport = path.rpartition("/")
+        mount = self.endpoint.mount_at(place)
+        if mount is not None and transport == "websocket" and mount.websocket:
+            return await self._answer_upgrade(request, mount)
+        if mount is not None and transport == "longpoll" and mount.longpoll is not None:
+            return await self._longpolling.answer(request, mount, mount.longpoll)
+        return await self._answer_page(request, path)
+
+    async def _answer_upgrade(self, request: web.BaseRequest, mount: Mount) -> web.StreamResponse:
         refusal = self._faults.take_refusal()
         if refusal is not None:
             return web.Response(status=refusal.status, headers=refusal.headers)

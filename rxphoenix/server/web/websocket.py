@@ -12,23 +12,18 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-import logging
 from http import HTTPStatus
 
 from aiohttp import ClientConnectionResetError, WebSocketError, WSMsgType, web
 
 from rxphoenix.protocol.message import Frame
-from rxphoenix.server.app import ConnectInfo, ServerSocket
-from rxphoenix.server.codec import Codec, codec_for
 from rxphoenix.server.connection import Connection
 from rxphoenix.server.effects import Close
 from rxphoenix.server.endpoint import Endpoint, Mount
-from rxphoenix.server.params import parse_query
 from rxphoenix.server.web.faults import Faults
+from rxphoenix.server.web.handshake import Admitted, ConnectCrashed, admit, connect_info, read_params
 
 __all__ = ["OpenWebSocket", "upgrade"]
-
-_logger = logging.getLogger("rxphoenix.server")
 
 _TOKEN_PREFIX = "base64url.bearer.phx."
 _CLOSING_SECONDS = 1.0
@@ -42,21 +37,15 @@ async def upgrade(
     if request.method != "GET" or "upgrade" not in request.headers.get("Connection", "").lower():
         return web.Response(status=HTTPStatus.BAD_REQUEST, text="this path wants a WebSocket upgrade\n")
     try:
-        params = parse_query(request.raw_path.partition("?")[2])
+        token = _auth_token(request) if mount.auth_token else None
+        admitted = await admit(mount, read_params(request), connect_info(request, "websocket", token))
     except UnicodeDecodeError:
         return web.Response(status=HTTPStatus.BAD_REQUEST, text="the query is not UTF-8\n")
-    vsn = params.get("vsn", "1.0.0")
-    codec = codec_for(vsn) if isinstance(vsn, str) else None
-    if codec is None:
-        return web.Response(status=HTTPStatus.FORBIDDEN)
-    try:
-        socket = mount.make_socket()
-        refusal = await socket.connect(params, _connect_info(request, mount))
-    except Exception:
-        _logger.exception("connect crashed")
+    except (ConnectCrashed, _UnreadableToken):
         return web.Response(status=HTTPStatus.INTERNAL_SERVER_ERROR, text="Internal Server Error\n")
-    if refusal is not None:
-        return web.Response(status=refusal, text="" if refusal == HTTPStatus.FORBIDDEN else HTTPStatus(refusal).phrase)
+    if isinstance(admitted, HTTPStatus):
+        text = "" if admitted is HTTPStatus.FORBIDDEN else admitted.phrase
+        return web.Response(status=admitted, text=text)
     protocols = ("phoenix",) if mount.auth_token and "phoenix" in _subprotocols(request) else ()
     if not protocols:
         # aiohttp would log the protocols that it does not know, and a token may be among them.
@@ -71,7 +60,7 @@ async def upgrade(
         decode_text=False,
     )
     await response.prepare(request)
-    return OpenWebSocket(request, response, endpoint, mount, socket, codec, faults)
+    return OpenWebSocket(request, response, endpoint, mount, admitted, faults)
 
 
 def _subprotocols(request: web.BaseRequest) -> list[str]:
@@ -79,24 +68,20 @@ def _subprotocols(request: web.BaseRequest) -> list[str]:
     return [name.strip() for name in offered.split(",") if name.strip()]
 
 
-def _connect_info(request: web.BaseRequest, mount: Mount) -> ConnectInfo:
+class _UnreadableToken(Exception):
+    """An auth token that is not standard base64 of UTF-8."""
+
+
+def _auth_token(request: web.BaseRequest) -> str | None:
+    """Read the token as Phoenix does: the standard alphabet, padded or not, whatever the prefix says."""
     tokens = [name for name in _subprotocols(request) if name.startswith(_TOKEN_PREFIX)]
-    x_headers = {name.lower(): value for name, value in request.headers.items() if name.lower().startswith("x-")}
-    return ConnectInfo(
-        transport="websocket",
-        auth_token=_decode_token(tokens[0]) if mount.auth_token and len(tokens) == 1 else None,
-        x_headers=x_headers,
-        user_agent=request.headers.get("User-Agent"),
-    )
-
-
-def _decode_token(subprotocol: str) -> str:
-    """Read a token as Phoenix does: the standard alphabet, padded or not, whatever the prefix says."""
-    encoded = subprotocol.removeprefix(_TOKEN_PREFIX).rstrip("=")
+    if len(tokens) != 1:
+        return None
+    encoded = tokens[0].removeprefix(_TOKEN_PREFIX).rstrip("=")
     try:
         return base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True).decode()
     except (binascii.Error, UnicodeDecodeError):
-        raise ValueError("the auth token is not standard base64 of UTF-8") from None
+        raise _UnreadableToken from None
 
 
 class OpenWebSocket:
@@ -108,12 +93,11 @@ class OpenWebSocket:
         response: web.WebSocketResponse,
         endpoint: Endpoint,
         mount: Mount,
-        socket: ServerSocket,
-        codec: Codec,
+        admitted: Admitted,
         faults: Faults,
     ) -> None:
         self.response = response
-        self.connection = Connection(endpoint, mount, socket, codec, self)
+        self.connection = Connection(endpoint, mount, admitted.socket, admitted.codec, self, idle_timeout=mount.timeout)
         self._transport = request.transport
         self._faults = faults
         self._outgoing: asyncio.Queue[Frame | Close | None] = asyncio.Queue()

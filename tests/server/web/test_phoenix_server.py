@@ -96,7 +96,7 @@ async def test_pages_are_answered(server: PhoenixServer, session: aiohttp.Client
         ("/health", 200, "ok"),
         ("/disconnect/nobody", 200, "ok"),
         ("/nothing", 404, "not found"),
-        ("/socket/longpoll", 404, "not found"),
+        ("/nothing/longpoll", 404, "not found"),
     ]:
         async with session.get(base + path) as response:
             assert (response.status, await response.text()) == (status, text)
