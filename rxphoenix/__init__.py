@@ -68,6 +68,8 @@ from rxphoenix.protocol.lifecycle import ChannelState, SocketState
 from rxphoenix.protocol.message import Frame, Message, Payload, Reply
 from rxphoenix.protocol.serializer import JSONSerializer, JSONSerializerV1, Serializer
 from rxphoenix.transports.base import Transport
+from rxphoenix.transports.fallback import Fallback
+from rxphoenix.transports.memory import FallbackMemory, FileMemory, InProcessMemory
 
 if TYPE_CHECKING:
     from rxphoenix.transports.longpoll import LongPoll
@@ -88,13 +90,17 @@ __all__ = [
     "ConnectionRefused",
     "Delay",
     "Disconnected",
+    "Fallback",
+    "FallbackMemory",
     "Fault",
     "FaultStream",
+    "FileMemory",
     "Frame",
     "Gap",
     "HeartbeatTimeout",
     "Hold",
     "HotStream",
+    "InProcessMemory",
     "Iteration",
     "JSONSerializer",
     "JSONSerializerV1",

@@ -22,6 +22,7 @@ _TRANSPORTS = (
     "rxphoenix.transports",
     "rxphoenix.transports.fallback",
     "rxphoenix.transports.longpoll",
+    "rxphoenix.transports.memory",
     "rxphoenix.transports.websocket",
 )
 # What transports by HTTP are made of.
@@ -46,7 +47,7 @@ ARROWS: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(_CARRYING, _BASE),
     "rxphoenix.transports.websocket": (*_BASE, *_CARRYING),
     "rxphoenix.transports.longpoll": (*_BASE, *_CARRYING),
-    "rxphoenix.transports.fallback": (*_BASE, "rxphoenix.transports.memory"),
+    "rxphoenix.transports.fallback": (*_BASE, "rxphoenix.transports.memory", "rxphoenix.transports.waiting"),
     "rxphoenix.transports.memory": (),
     "rxphoenix.client": _BASE,
     "rxphoenix.bridges": _CLIENT,
