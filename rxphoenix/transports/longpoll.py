@@ -171,7 +171,7 @@ class _Session(Carrier):
         self._posts_begun = self._posts_answered = 0
         self._post_answered = asyncio.Event()
         self._busy_until: datetime | None = None
-        """Set after a 408, until a poll is answered: whether the session lives is not known."""
+        """Set after a 408, until a later poll is answered: whether the session lives is not known."""
 
     # -- beginning and end ---------------------------------------------------------------------------------------
 
@@ -236,11 +236,13 @@ class _Session(Carrier):
 
     async def _poll(self) -> ConnectionFault:
         while True:
-            posts, by_header = self._posts_answered, self._by_header
+            posts, by_header, was_busy = self._posts_answered, self._by_header, self._busy_until is not None
             answer = await self._ask("GET", by_header)
             if answer.status in (200, 204):
                 self._token = answer.token or self._token
-                self._is_alive()
+                if was_busy:  # a poll that began before can run out by itself, and tells nothing
+                    self._busy_until = None
+                    self._wake.set()
                 for frame in answer.frames():
                     if self._asked:  # an observer did
                         return ConnectionLost("it was closed")
@@ -255,11 +257,6 @@ class _Session(Carrier):
                 await pause(self._request.scheduler, _BETWEEN)
             elif not self._ignores(by_header):
                 return ConnectionLost("the session is gone")
-
-    def _is_alive(self) -> None:
-        if self._busy_until is not None:
-            self._busy_until = None
-            self._wake.set()
 
     def _ignores(self, by_header: bool) -> bool:
         """Whether the server knew of no session because it does not read the header; the query is used from now on."""

@@ -566,7 +566,8 @@ async def test_a_post_that_was_answered_while_the_poll_was_under_way_counts_too(
         session.listener.subscription.dispose()
 
 
-async def test_a_frame_alone_that_took_longer_than_the_window_was_taken_and_the_session_goes_on():
+@pytest.mark.parametrize("late", [410, 204])
+async def test_a_frame_alone_that_took_longer_than_the_window_was_taken_and_the_session_goes_on(late: int):
     async with polling_peer() as peer:
         scheduler = VirtualScheduler()
         session = Session(peer, scheduler=scheduler)
@@ -576,7 +577,7 @@ async def test_a_frame_alone_that_took_longer_than_the_window_was_taken_and_the_
         (await peer.post()).answer(408)
         await turns()
         send(text(2))
-        poll.answer(410)  # it was under way during the post
+        poll.answer(late)  # it was under way during the post: it tells nothing
         poll = await peer.get()
         for _ in range(3):  # busy still
             poll.answer(410)
