@@ -209,30 +209,25 @@ class _Attempt:
     def _connect(
         self, transport: Transport, take: Callable[[TransportEvent], None], fail: Callable[[Exception], None]
     ) -> None:
-        """Subscribe to a transport; what it says once another has taken its place is not heard."""
+        """Subscribe to a transport."""
         leg = self._leg = _Leg()
-
-        def on_next(event: TransportEvent) -> None:
-            if self._leg is leg:
-                take(event)
 
         def on_error(error: Exception) -> None:
             if self._leg is leg:
                 fail(error)
 
         def on_completed() -> None:
-            if self._leg is leg:
-                if self._settled or self._request.closing.requested is not None:
-                    self._complete()
-                else:
-                    fail(ConnectionRefused("the transport ended"))
+            if self._settled or self._request.closing.requested is not None:
+                self._complete()
+            else:
+                fail(ConnectionRefused("the transport ended"))
 
         try:
             observable = transport.connect(msgspec.structs.replace(self._request, closing=leg.closing))
             leg.subscription.disposable = observable.subscribe(
-                on_next, on_error, on_completed, scheduler=self._request.scheduler
+                take, on_error, on_completed, scheduler=self._request.scheduler
             )
-        except Exception as error:  # a transport of a user's own may raise anything
+        except Exception as error:  # a transport of a user's own may raise anything, at any time
             on_error(error)
 
     def _leave(self) -> None:
