@@ -116,9 +116,9 @@ def _parser() -> argparse.ArgumentParser:
     actions = marbles.add_subparsers(dest="action", title="commands", metavar="command", required=True)
     check = actions.add_parser("check", help="run marble files", description="Run marble files in virtual time.")
     check.add_argument("paths", nargs="+", metavar="PATH", help="a file, or a folder of *.marble files")
-    render = actions.add_parser("render", help="draw a marble file", description="Draw a marble file as SVG.")
+    render = actions.add_parser("render", help="draw a marble file", description="Draw a marble file, as text or SVG.")
     render.add_argument("file", metavar="FILE", help="the marble file")
-    render.add_argument("-o", "--output", required=True, metavar="FILE", help="where the SVG goes")
+    render.add_argument("-o", "--output", metavar="FILE", help="where an SVG goes; without it, text is printed")
     return parser
 
 

@@ -11,8 +11,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from rxphoenix.testing.expectations import MarbleFailure
+from rxphoenix.testing.marble_figure import figure, figure_text
 from rxphoenix.testing.marble_file import MarbleFileError, read
-from rxphoenix.testing.marble_run import figure, run
+from rxphoenix.testing.marble_run import run
 
 __all__ = ["check", "render"]
 
@@ -49,19 +50,22 @@ def _files(paths: Iterable[str]) -> Iterator[Path]:
             yield path
 
 
-def render(source: str, target: str) -> bool:
-    """Draw one marble file as SVG.
+def render(source: str, target: str | None) -> bool:
+    """Draw one marble file: as SVG, or printed as the text that docstrings show.
 
     Arguments:
         source: the marble file.
-        target: where the picture goes; what is there is replaced.
+        target: where the SVG goes, and what is there is replaced; ``None`` prints text.
 
     Returns:
         Whether it was drawn; if not, the reason is on standard error.
     """
     try:
-        picture = figure(read(Path(source).read_text("utf-8"), source))
-        Path(target).write_text(picture, "utf-8")
+        file = read(Path(source).read_text("utf-8"), source)
+        if target is None:
+            print(figure_text(file))
+        else:
+            Path(target).write_text(figure(file), "utf-8")
     except (MarbleFileError, OSError, UnicodeDecodeError) as error:
         print(error, file=sys.stderr)
         return False

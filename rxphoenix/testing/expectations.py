@@ -147,7 +147,12 @@ class ObservableExpectation:
     """What an observable is expected to do; made by ``m.expect()``."""
 
     def __init__(
-        self, scheduler: VirtualScheduler, observable: Observable[Any], subscription: str, frame: float
+        self,
+        scheduler: VirtualScheduler,
+        observable: Observable[Any],
+        subscription: str,
+        frame: float,
+        name: str | None = None,
     ) -> None:
         self._scheduler = scheduler
         self._frame = frame
@@ -155,7 +160,7 @@ class ObservableExpectation:
         self._marks: list[Mark] = []
         self._expected: Drawing | None = None
         self._symbols: Mapping[str, Any] = {}
-        self._name = f"{_name_of(observable)}{_where()}"
+        self._name = f"{_name_of(observable)}{_where()}" if name is None else name
         self._subscription: abc.DisposableBase = Disposable()
         self._disposed = False
         subscribed, disposed = parse_subscription(subscription, frame=frame)
@@ -290,9 +295,9 @@ class _Frames(Protocol):
 class FramesExpectation:
     """What a client is expected to have sent; made by ``m.expect_frames()``."""
 
-    def __init__(self, source: _Frames, frame: float) -> None:
+    def __init__(self, source: _Frames, frame: float, name: str | None = None) -> None:
         self._source = source
-        self._where = _where()
+        self._name = f"the client of {source!r}{_where()}" if name is None else name
         self._frame = frame
         self._expected: Drawing | None = None
         self._symbols: Mapping[str, Any] = {}
@@ -317,7 +322,7 @@ class FramesExpectation:
     def problem(self) -> str | None:
         """What is wrong, drawn."""
         if self._expected is None:
-            return f"expect_frames{self._where} {_NO_DRAWING}"
+            return f"{self._name} {_NO_DRAWING}"
         frames = [frame for frame in self._source.sent if self._heartbeats or not _is_heartbeat(frame)]
         wanted = [mark.value if isinstance(mark, Next) else None for mark in self._expected.marks]
         marks = [
@@ -325,7 +330,7 @@ class FramesExpectation:
             for index, frame in enumerate(frames)
         ]
         actual = Drawing(tuple(marks), frame=self._expected.frame, length=self._expected.length)
-        return compare(f"the client of {self._source!r}{self._where}", self._expected, actual, self._symbols)
+        return compare(self._name, self._expected, actual, self._symbols)
 
     @property
     def last_drawn(self) -> Instant:

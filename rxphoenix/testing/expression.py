@@ -4,8 +4,7 @@ An expression may call, index, compare and combine what it was given, and write 
 import, assign, look behind an underscore, or reach a name that it was not given; one that tries is refused before
 anything is run.
 
-What lives here: checking and evaluating one expression. What does not: which names there are (``marble_file.py``'s
-reader decides).
+What lives here: checking and evaluating one expression. What does not: which names there are (``marble_words.py``).
 """
 
 from __future__ import annotations
@@ -22,8 +21,14 @@ _ALLOWED: tuple[type[ast.AST], ...] = (
     ast.IfExp, ast.Compare, ast.BoolOp, ast.BinOp, ast.UnaryOp, ast.cmpop, ast.boolop, ast.operator, ast.unaryop,
     ast.JoinedStr, ast.FormattedValue,
 )  # fmt: skip
-_FORMATTING = frozenset({"format", "format_map"})
-"""Methods of strings whose own little language reaches attributes that we would refuse."""
+_BEHIND = frozenset({"format", "format_map", "mro", "pluck_attr"})
+"""Methods that reach attributes by name, or what a class is made of: all that a leading underscore would hide."""
+
+_FRAMES = ("_", "ag_", "co_", "cr_", "f_", "gi_", "tb_")
+"""How the names of attributes begin that lead behind an object, or into the program that runs."""
+
+_WAITING = frozenset({"run"})
+"""Methods of observables that would wait, in real time, for what only virtual time brings."""
 
 
 class ForbiddenExpression(ValueError):
@@ -31,7 +36,7 @@ class ForbiddenExpression(ValueError):
 
     Arguments:
         problem: what is wrong.
-        column: where in the expression, counted from 0.
+        column: where in the expression, counted from 0; its beginning, for what stands in a later line of it.
     """
 
     def __init__(self, problem: str, column: int = 0) -> None:
@@ -62,23 +67,25 @@ def evaluate(source: str, names: Mapping[str, Any]) -> Any:
     """
     text = source.strip()
     indent = len(source) - len(source.lstrip())
+    if "\n" in text:  # as in parentheses, where the lines of a chain of calls may begin with a dot
+        text, indent = f"({text}\n)", indent - 1
     try:
         tree = ast.parse(text, mode="eval")
     except SyntaxError as error:
-        raise ForbiddenExpression(
-            f"this is no Python expression: {error.msg}", indent + (error.offset or 1) - 1
-        ) from None
+        column = indent + (error.offset or 1) - 1 if error.lineno == 1 else 0
+        raise ForbiddenExpression(f"this is no Python expression: {error.msg}", max(0, column)) from None
     except (ValueError, RecursionError, MemoryError) as error:
-        raise ForbiddenExpression(f"this is no Python expression: {error}", indent) from None
+        raise ForbiddenExpression(f"this is no Python expression: {error}", max(0, indent)) from None
     _check(tree, frozenset(names), indent)
     return eval(compile(tree, "<marble file>", "eval"), {"__builtins__": {}, **names})
 
 
 def _check(node: ast.AST, names: frozenset[str], indent: int) -> None:
-    column = indent + getattr(node, "col_offset", 0)
+    first = getattr(node, "lineno", 0) == 1
+    column = max(0, indent + getattr(node, "col_offset", 0)) if first else 0
     if not isinstance(node, _ALLOWED):
         raise ForbiddenExpression(f"{_name_of(node)} is not allowed here", column)
-    if isinstance(node, ast.Attribute) and (node.attr.startswith("_") or node.attr in _FORMATTING):
+    if isinstance(node, ast.Attribute) and (node.attr.startswith(_FRAMES) or node.attr in _BEHIND | _WAITING):
         raise ForbiddenExpression(f"the attribute {node.attr!r} is not allowed here", column)
     if isinstance(node, ast.Name) and (node.id not in names or node.id.startswith("_")):
         known = ", ".join(sorted(name for name in names if not name.startswith("_")))

@@ -6,23 +6,30 @@ A shared join.
 Two subscriptions to a topic share one join; the last one to go leaves.     the description, for the figure
 
 given
-  phoenix   room:a  ----n------         what happens outside: lanes, one a line
+  phoenix  room:a      ----n------      what happens outside: lanes, one a line
 when
-  channel("room:a").on("news")          one expression, from its subscription on
-  subscribed        ^-----!             optional: when it is subscribed and disposed
-  options           {"linger": 0.01}    optional: options of the socket
+  first = channel("room:a").on("news")  what is subscribed: one expression, or several with names;
+  second = channel("room:a")            lines that are indented deeper belong to the one above
+  subscribed  first    ^-----!          when it is subscribed and disposed, at once and never unless it is drawn
+  subscribed  second   --^--!
+  calls                --------d        what is called by hand
+  options  {"linger": 0.01}             options of the socket
 then
-  observed          ----n--             what is expected: lanes again
-  sent              j-----l
+  observed  first      ----n--          what is expected: lanes again
+  observed  second     ----m
+  sent                 j----------l
 where
   n = {"body": "hello"}                 what the letters stand for
-  j = join("room:a")
-  # = error("JoinRefused", "room:a", {})
+  m = message("news", {"body": "hello"})
+  j = "phx_join"
+  l = "phx_leave"
+  d = disconnect()
 # a comment
 ```
 
-A lane is a word that says what it is, a name where it needs one, and a drawing. What a value's expression may use is
-the business of who runs the file.
+A lane is a word that says what it is, a name where it needs one, and a drawing. Under ``given`` there may also be
+``server``, options of the server, and ``frame``, how long a character lasts (1 ms unless told otherwise). What a
+value's expression may use is the business of who runs the file.
 
 What lives here: reading the text, with the place of every mistake. What does not: running it (``marble_run.py``).
 """
@@ -30,22 +37,33 @@ What lives here: reading the text, with the place of every mistake. What does no
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Final
 
-__all__ = ["GIVEN", "THEN", "ExpressionText", "Lane", "MarbleFile", "MarbleFileError", "read"]
+from rxphoenix.testing.printing import PROGRESSION, UNITS
+
+__all__ = ["GIVEN", "THEN", "ExpressionText", "Lane", "MarbleFile", "MarbleFileError", "StreamText", "read"]
 
 SECTIONS: Final = ("given", "when", "then", "where")
 GIVEN: Final = {
     "phoenix": True, "joins": True, "replies": True, "hot": True, "cold": True,
-    "connects": False, "drops": False, "hangs": False,
+    "connects": False, "drops": False, "hangs": False, "writes": False, "machine": False,
 }  # fmt: skip
 """The lanes of what happens outside, and whether each needs a name."""
 
-THEN: Final = {"observed": False, "sent": False, "state": False, "channel": True, "subscriptions": True}
-"""The lanes of what is expected, and whether each needs a name."""
+WHEN: Final = ("calls", "options", "subscribed")
+"""The words under ``when`` that begin no expression."""
 
-_VALUE = re.compile(r"(?P<symbol>\S)\s*=\s*(?P<expression>\S.*)$")
+THEN: Final = {
+    "observed": False, "sent": False, "frames": False, "state": False, "errors": False, "attempts": False,
+    "channel": True, "subscriptions": True,
+}  # fmt: skip
+"""The lanes of what is expected, and whether each needs a name; those of streams do where the streams have names."""
+
+_VALUE = re.compile(r"(?P<symbol>\S)\s*=\s*(?P<expression>\S.*)$", re.DOTALL)
+_NAMED = re.compile(r"(?P<name>[a-z][a-z0-9_]+)\s*=(?!=)\s*(?P<expression>\S.*)?$", re.DOTALL)
 
 
 class MarbleFileError(ValueError):
@@ -88,6 +106,21 @@ class ExpressionText:
 
 
 @dataclass(frozen=True, slots=True)
+class StreamText:
+    """Something that is subscribed.
+
+    Arguments:
+        name: what it is called, ``""`` where it is the only one.
+        expression: what it is.
+        subscribed: when it is subscribed and disposed, if that is drawn.
+    """
+
+    name: str
+    expression: ExpressionText
+    subscribed: Lane | None
+
+
+@dataclass(frozen=True, slots=True)
 class MarbleFile:
     """What a marble file says, before anything is run.
 
@@ -95,9 +128,11 @@ class MarbleFile:
         path: its name.
         title: its first line.
         description: the paragraphs below, joined by blank lines.
+        frame: how long one character of its drawings lasts, in seconds.
         given: what happens outside.
-        expression: what is subscribed.
-        subscribed: the drawing of its subscription, if there is one.
+        server: the options of the server, if there are any.
+        streams: what is subscribed.
+        calls: the drawing of what is called by hand, if there is one.
         options: the options of the socket, if there are any.
         then: what is expected.
         values: what each symbol stands for.
@@ -107,9 +142,11 @@ class MarbleFile:
     path: str
     title: str
     description: str
+    frame: float
     given: tuple[Lane, ...]
-    expression: ExpressionText
-    subscribed: Lane | None
+    server: ExpressionText | None
+    streams: tuple[StreamText, ...]
+    calls: Lane | None
     options: ExpressionText | None
     then: tuple[Lane, ...]
     values: dict[str, ExpressionText]
@@ -166,16 +203,19 @@ class _Reader:
         heading = self._split()
         title = heading[0] if heading else ""
         paragraphs = "\n".join(heading[1:]).strip()
-        expression, subscribed, options = self._when()
+        frame, server, given = self._given()
+        streams, calls, options = self._when()
         return MarbleFile(
             path=self._path,
             title=title,
             description=re.sub(r"\n{3,}", "\n\n", paragraphs),
-            given=tuple(self._lane(line, text) for line, text in self._sections["given"]),
-            expression=expression,
-            subscribed=subscribed,
+            frame=frame,
+            given=given,
+            server=server,
+            streams=streams,
+            calls=calls,
             options=options,
-            then=self._then(),
+            then=self._then(tuple(stream.name for stream in streams)),
             values=self._values(),
             lines=self._lines,
         )
@@ -183,6 +223,8 @@ class _Reader:
     def _mistake(self, line: int, column: int, problem: str) -> MarbleFileError:
         text = self._lines[line - 1] if 0 < line <= len(self._lines) else ""
         return MarbleFileError(self._path, line, column, text, problem)
+
+    # -- sections ------------------------------------------------------------------------------------------------
 
     def _split(self) -> list[str]:
         heading: list[str] = []
@@ -214,58 +256,120 @@ class _Reader:
             raise self._mistake(number, column, f"{section!r} comes too late; the order is {', '.join(SECTIONS)}")
         self._seen.append(section)
 
-    def _lane(self, number: int, text: str) -> Lane:
+    def _entries(self, section: str) -> Iterator[ExpressionText]:
+        """What a section says, one thing after the other: lines that are indented deeper belong to the one above."""
+        base: int | None = None
+        entry: ExpressionText | None = None
+        for number, text in self._sections[section]:
+            indent = len(text) - len(text.lstrip())
+            base = indent if base is None else base
+            if entry is not None and (indent > base or text.strip()[0] in ")]}"):
+                entry = ExpressionText(
+                    f"{entry.source}\n{text[min(base, indent) :].rstrip()}", entry.line, entry.column
+                )
+                continue
+            if entry is not None:
+                yield entry
+            entry = ExpressionText(text.strip(), number, indent + 1)
+        if entry is not None:
+            yield entry
+
+    # -- lanes ---------------------------------------------------------------------------------------------------
+
+    def _lane(self, number: int, text: str, words: dict[str, bool], names: tuple[str, ...] = ("",)) -> Lane:
         kind, _, rest = text.strip().partition(" ")
-        words = GIVEN | THEN | {"subscribed": False}
         column = text.index(kind) + 1
         if kind not in words:
             raise self._mistake(number, column, f"expected a lane: one of {', '.join(sorted(words))}, not {kind!r}")
+        of_stream = kind in ("observed", "subscribed") and names != ("",)
+        named = words[kind] or of_stream
         name, drawing = "", rest.strip()
-        if words[kind]:
+        if named:
             name, _, drawing = drawing.partition(" ")
             drawing = drawing.strip()
         if not drawing:
-            raise self._mistake(
-                number, column, f"the lane {kind!r} needs {'a name and ' if words[kind] else ''}a drawing"
-            )
+            raise self._mistake(number, column, f"the lane {kind!r} needs {'a name and ' if named else ''}a drawing")
+        if of_stream and name not in names:
+            raise self._mistake(number, column, f"there is no stream {name!r}, only {', '.join(names)}")
         return Lane(kind, name, drawing, number, text.rindex(drawing) + 1)
 
-    def _when(self) -> tuple[ExpressionText, Lane | None, ExpressionText | None]:
-        subscribed: Lane | None = None
-        options: ExpressionText | None = None
-        parts: list[tuple[int, str]] = []
-        for number, text in self._sections["when"]:
-            if text.split()[0] == "subscribed" and len(text.split()) > 1 and text.split()[1][0] in "^-0123456789":
-                if subscribed is not None:
-                    raise self._mistake(number, 1, "a second drawing of the subscription; expected one")
-                subscribed = self._lane(number, text)
-            elif text.split()[0] == "options" and text.split()[1:2] and text.split()[1].startswith("{"):
-                column = text.index("{") + 1
-                options = ExpressionText(text[column - 1 :].rstrip(), number, column)
+    def _given(self) -> tuple[float, ExpressionText | None, tuple[Lane, ...]]:
+        frame, server, lanes = 0.001, None, list[Lane]()
+        for number, text in self._sections["given"]:
+            word, _, rest = text.strip().partition(" ")
+            column = text.rindex(rest.strip()) + 1
+            if word == "frame":
+                frame = self._frame(number, column, rest.strip())
+            elif word == "server":
+                server = ExpressionText(rest.strip(), number, column)
             else:
-                parts.append((number, text))
-        if not parts:
-            raise self._mistake(len(self._lines), 1, "expected one expression in the section 'when'")
-        number, first = parts[0]
-        indent = len(first) - len(first.lstrip())
-        source = "\n".join([first.strip(), *(text.strip() for _, text in parts[1:])])
-        return ExpressionText(source, number, indent + 1), subscribed, options
+                lanes.append(self._lane(number, text, GIVEN))
+        return frame, server, tuple(lanes)
 
-    def _then(self) -> tuple[Lane, ...]:
-        lanes = tuple(self._lane(number, text) for number, text in self._sections["then"])
+    def _frame(self, number: int, column: int, text: str) -> float:
+        found = PROGRESSION.fullmatch(text)
+        frame = 0 if found is None else Fraction(found["number"]) * UNITS[found["unit"]]
+        if frame < 1 or frame != int(frame):
+            raise self._mistake(number, column, f"expected how long a frame lasts, such as 10ms or 1s, not {text!r}")
+        return int(frame) / 1_000_000
+
+    def _when(self) -> tuple[tuple[StreamText, ...], Lane | None, ExpressionText | None]:
+        calls: Lane | None = None
+        options: ExpressionText | None = None
+        drawn: list[ExpressionText] = []
+        expressions: dict[str, ExpressionText] = {}
+        for entry in self._entries("when"):
+            word, _, rest = entry.source.partition(" ")
+            column = entry.column + len(entry.source) - len(rest.lstrip())
+            if word == "subscribed":
+                drawn.append(entry)
+            elif word == "calls":
+                calls = self._once(calls, entry) or self._lane(entry.line, self._lines[entry.line - 1], {word: False})
+            elif word == "options":
+                options = self._once(options, entry) or ExpressionText(rest.lstrip(), entry.line, column)
+            else:
+                self._stream(entry, expressions)
+        if not expressions:
+            raise self._mistake(len(self._lines), 1, "expected one expression in the section 'when'")
+        subscribed: dict[str, Lane] = {}
+        for entry in drawn:
+            lane = self._lane(entry.line, self._lines[entry.line - 1], {"subscribed": False}, tuple(expressions))
+            if lane.name in subscribed:
+                raise self._mistake(entry.line, 1, "a second drawing of the subscription; expected one")
+            subscribed[lane.name] = lane
+        streams = (StreamText(name, text, subscribed.get(name)) for name, text in expressions.items())
+        return tuple(streams), calls, options
+
+    def _once(self, before: Lane | ExpressionText | None, entry: ExpressionText) -> None:
+        if before is not None:
+            raise self._mistake(entry.line, entry.column, f"a second {entry.source.split()[0]!r}; expected one")
+
+    def _stream(self, entry: ExpressionText, expressions: dict[str, ExpressionText]) -> None:
+        found = _NAMED.match(entry.source)
+        name = "" if found is None else found["name"]
+        source = entry.source if found is None else found["expression"] or ""
+        if name in expressions or (expressions and "" in (name, *expressions)):
+            problem = f"the stream {name!r} has an expression already" if name else "a second expression"
+            raise self._mistake(entry.line, entry.column, f"{problem}; several need names, as in 'first = ...'")
+        column = entry.column + (0 if found is None else found.start("expression"))
+        expressions[name] = ExpressionText(source, entry.line, column)
+
+    def _then(self, names: tuple[str, ...]) -> tuple[Lane, ...]:
+        lanes = tuple(self._lane(line, text, THEN, names) for line, text in self._sections["then"])
         if not lanes:
             raise self._mistake(len(self._lines), 1, "expected at least one lane in the section 'then'")
         return lanes
 
+    # -- values --------------------------------------------------------------------------------------------------
+
     def _values(self) -> dict[str, ExpressionText]:
         values: dict[str, ExpressionText] = {}
-        for number, text in self._sections["where"]:
-            indent = len(text) - len(text.lstrip())
-            found = _VALUE.match(text.strip())
+        for entry in self._entries("where"):
+            found = _VALUE.match(entry.source)
             if found is None:
-                raise self._mistake(number, indent + 1, "expected a value: one character, '=' and an expression")
+                raise self._mistake(entry.line, entry.column, "expected a value: one character, '=' and an expression")
             if found["symbol"] in values:
-                raise self._mistake(number, indent + 1, f"{found['symbol']!r} has a value already")
-            column = indent + found.start("expression") + 1
-            values[found["symbol"]] = ExpressionText(found["expression"], number, column)
+                raise self._mistake(entry.line, entry.column, f"{found['symbol']!r} has a value already")
+            column = entry.column + found.start("expression")
+            values[found["symbol"]] = ExpressionText(found["expression"], entry.line, column)
         return values

@@ -2,127 +2,51 @@
 
 The lanes under ``given``: ``phoenix TOPIC`` (what the server does on a topic), ``joins TOPIC`` and
 ``replies EVENT@TOPIC`` (how one join or push is answered, one lane for each), ``connects`` (how one attempt goes),
-``drops`` and ``hangs`` (when the link is lost, or falls silent), ``hot NAME`` and ``cold NAME`` (observables of that
-name).
+``drops`` and ``hangs`` (when the link is lost, or falls silent), ``writes`` (frames that come as they are), ``machine``
+(when it sleeps, or is blocked), ``hot NAME`` and ``cold NAME`` (observables of that name). ``server`` gives
+options of ``m.phoenix()``; it does not mind silence unless told otherwise.
 
-The lanes under ``then``: ``observed``, ``sent`` (frames, heartbeats left out), ``state`` (of the socket),
-``channel TOPIC`` (its state) and ``subscriptions NAME``.
+The lanes under ``when``: ``subscribed`` (with the name of the stream, if there are several) and ``calls`` (what is done
+to the socket by hand). ``options`` are those of the socket, without heartbeats unless told otherwise.
 
-The names under ``when``: ``socket``, ``channel``, ``scheduler``, ``ops`` and ``rx`` (RxPY's operators and creation
-functions), and the observables of ``hot`` and ``cold`` lanes.
+The lanes under ``then``: ``observed`` (with the name of the stream, if there are several), ``sent`` (frames, heartbeats
+left out), ``frames`` (heartbeats included), ``state`` (of the socket), ``channel TOPIC`` (its state), ``errors`` (what
+``socket.errors`` reports), ``attempts`` (to connect, with params and token) and ``subscriptions NAME``.
 
-The names under ``where``: ``event(name, payload)``, ``crash`` and ``close`` for ``phoenix`` lanes; ``lost(code)`` and
-``refused(status)`` for the link; ``reply(status, response)`` for answers; ``message(event, payload)`` for what a
-channel emits; ``error(name, ...)`` for errors of the tree.
-
-What lives here: what the words of a marble file mean. What does not: its text (``marble_file.py``), and what an
-expression may do (``expression.py``).
+What lives here: what the lanes of a marble file mean. What does not: its text (``marble_file.py``), the words in its
+expressions (``marble_words.py``), and what it looks like (``marble_figure.py``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import Any, cast
 
-import reactivex
 from reactivex import Observable
 from reactivex import operators as ops
 
-from rxphoenix import errors
 from rxphoenix.client.socket import Socket
-from rxphoenix.errors import ConnectionLost, ConnectionRefused, PhoenixError
-from rxphoenix.protocol.message import Message, Payload, Reply
-from rxphoenix.testing.drawing import Drawing
-from rxphoenix.testing.expectations import ColdObservable, HotObservable
+from rxphoenix.testing.drawing import Drawing, Next
+from rxphoenix.testing.expectations import ColdObservable, HotObservable, MarbleFailure, compare
 from rxphoenix.testing.expression import ForbiddenExpression, evaluate
-from rxphoenix.testing.marble_file import ExpressionText, Lane, MarbleFile
+from rxphoenix.testing.marble_file import ExpressionText, Lane, MarbleFile, StreamText
+from rxphoenix.testing.marble_words import (
+    OPTIONS,
+    STREAMS,
+    VALUES,
+    Act,
+    Attempt,
+    Call,
+    Event,
+    Pause,
+    SocketFace,
+    comparable,
+)
 from rxphoenix.testing.notation import MarbleSyntaxError, parse, parse_subscription
 from rxphoenix.testing.phoenix import VirtualPhoenix
-from rxphoenix.testing.svg import Lane as DrawnLane
-from rxphoenix.testing.svg import Note, Operator, svg
 from rxphoenix.testing.world import World
 
-__all__ = ["figure", "run"]
-
-
-@dataclass(frozen=True, slots=True)
-class _Event:
-    """What a server does on a topic: broadcast an event."""
-
-    name: str
-    payload: Payload
-
-    def __repr__(self) -> str:
-        return f"event({self.name!r}, {self.payload!r})"
-
-
-class _Act:
-    """What a server does to a channel: crash it, or close it."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    def __repr__(self) -> str:
-        return self._name
-
-
-CRASH, CLOSE = _Act("crash"), _Act("close")
-
-
-@dataclass(frozen=True, slots=True)
-class _AnyMessage:
-    """A message as a drawing compares it: without the refs, which are the client's business."""
-
-    event: str
-    payload: Payload
-
-    def __repr__(self) -> str:
-        return f"message({self.event!r}, {self.payload!r})"
-
-
-def _public(module: Any, names: list[str]) -> SimpleNamespace:
-    """Only what a module says is its own, so that no expression reaches what it imported."""
-    return SimpleNamespace(**{name: getattr(module, name) for name in names if not name.startswith("_")})
-
-
-_OPERATORS = _public(ops, list(ops.__all__))
-_CREATORS = _public(
-    reactivex,
-    ["combine_latest", "concat", "empty", "interval", "merge", "never", "of", "return_value", "throw", "timer", "zip"],
-)
-
-
-def _error(name: str, *arguments: Any, **options: Any) -> PhoenixError:
-    kind = getattr(errors, name, None)
-    if name not in errors.__all__ or not isinstance(kind, type):
-        raise ValueError(f"there is no error {name!r} in the tree of rxphoenix")
-    return cast("Callable[..., PhoenixError]", kind)(*arguments, **options)
-
-
-def _event(name: str, payload: Payload = None) -> _Event:
-    return _Event(name, {} if payload is None else payload)
-
-
-def _lost(code: int | None = None, reason: str = "") -> ConnectionLost:
-    return ConnectionLost(reason, code=code)
-
-
-def _refused(status: int | None = None, reason: str = "") -> ConnectionRefused:
-    return ConnectionRefused(reason, status=status)
-
-
-_VALUES: Mapping[str, Any] = {
-    "close": CLOSE,
-    "crash": CRASH,
-    "error": _error,
-    "event": _event,
-    "lost": _lost,
-    "message": _AnyMessage,
-    "refused": _refused,
-    "reply": Reply,
-}
+__all__ = ["Lanes", "run"]
 
 
 def run(file: MarbleFile) -> None:
@@ -156,10 +80,62 @@ def run(file: MarbleFile) -> None:
         '''))
         ```
     """
-    world = World()
+    world = World(file.frame)
+    stage = _Stage(file, world)
+    problems: list[str] = []
     with world.active():
-        _Stage(file, world).play()
-        world.finish()
+        stage.play()
+        try:
+            world.finish()
+        except MarbleFailure as failure:
+            problems.append(str(failure))
+    problems += stage.problems()
+    if problems:
+        raise MarbleFailure("\n\n".join(problems))
+
+
+class Lanes:
+    """The values and drawings of a marble file, evaluated.
+
+    Arguments:
+        file: the file, read.
+    """
+
+    def __init__(self, file: MarbleFile) -> None:
+        self.file = file
+        self.values: Mapping[str, Any] = {symbol: self.evaluate(text, VALUES) for symbol, text in file.values.items()}
+        """What each symbol stands for."""
+        error = self.values.get("#")
+        self.error: Exception | None = error if isinstance(error, Exception) else None
+        """What ``#`` stands for, ``None`` for the usual."""
+
+    def evaluate(self, text: ExpressionText, names: Mapping[str, Any]) -> Any:
+        """Evaluate an expression; raises ``MarbleFileError`` for what it may not, and for what it raises."""
+        try:
+            return evaluate(text.source, names)
+        except ForbiddenExpression as error:
+            raise self.file.mistake(text.line, text.column + error.column, error.problem) from None
+        except Exception as error:
+            problem = f"the expression raised {type(error).__name__}: {error}"
+            raise self.file.mistake(text.line, text.column, problem) from error
+
+    def drawing(self, lane: Lane) -> Drawing:
+        """Read the drawing of a lane, whatever it is of; raises ``MarbleFileError``."""
+        frame = self.file.frame
+        if lane.kind in ("subscribed", "subscriptions"):
+            subscribed, disposed = self.at(lane, lambda: parse_subscription(lane.drawing, frame=frame))
+            return Drawing((), subscribed=subscribed, disposed=disposed)
+        return self.at(lane, lambda: parse(lane.drawing, self.values, self.error, frame=frame))
+
+    def at(self, lane: Lane, action: Callable[[], Any]) -> Any:
+        """Do something with a lane; a mistake in its drawing is pointed at in the file."""
+        try:
+            return action()
+        except MarbleSyntaxError as error:
+            problem = f"{error.problem}; expected {error.expected}"
+            raise self.file.mistake(lane.line, lane.column + error.offset, problem) from None
+        except (ValueError, TypeError) as error:
+            raise self.file.mistake(lane.line, lane.column, str(error)) from None
 
 
 class _Stage:
@@ -168,173 +144,155 @@ class _Stage:
     def __init__(self, file: MarbleFile, world: World) -> None:
         self._file = file
         self._world = world
-        self._values = {symbol: self._evaluate(text, _VALUES) for symbol, text in file.values.items()}
+        self._lanes = Lanes(file)
         self._observables: dict[str, ColdObservable | HotObservable] = {}
-
-    def _evaluate(self, text: ExpressionText, names: Mapping[str, Any]) -> Any:
-        try:
-            return evaluate(text.source, names)
-        except ForbiddenExpression as error:
-            raise self._file.mistake(text.line, text.column + error.column, error.problem) from None
-        except Exception as error:
-            problem = f"the expression raised {type(error).__name__}: {error}"
-            raise self._file.mistake(text.line, text.column, problem) from error
+        self._checks: list[Callable[[], str | None]] = []
 
     def play(self) -> None:
-        options: dict[str, Any] = {"heartbeat_interval": None}
-        if self._file.options is not None:
-            options.update(self._evaluate(self._file.options, {}))
-        phoenix = self._world.phoenix()
-        socket = phoenix.socket(**options)
-        for lane in self._file.given:
-            self._at(lane, lambda lane=lane: self._give(phoenix, lane))
-        observable = self._when(socket)
-        # what only watches comes first, so that it sees what the subscription causes
-        for lane in sorted(self._file.then, key=lambda lane: lane.kind == "observed"):
-            self._at(lane, lambda lane=lane: self._expect(phoenix, socket, observable, lane))
+        file, lanes = self._file, self._lanes
+        phoenix = self._phoenix()
+        socket = self._socket(phoenix)
+        for lane in file.given:
+            lanes.at(lane, lambda lane=lane: self._give(phoenix, lane))
+        if file.calls is not None:
+            lanes.at(file.calls, lambda: self._call(phoenix, socket))
+        observables = [self._stream(stream, socket) for stream in file.streams]
+        # what only watches comes first, so that it sees what the subscriptions cause
+        for lane in file.then:
+            if lane.kind != "observed":
+                lanes.at(lane, lambda lane=lane: self._expect(phoenix, socket, lane))
+        for stream, observable in zip(file.streams, observables, strict=True):
+            self._observe(stream, observable)
 
-    def drawn(self, lane: Lane) -> DrawnLane:
-        """A lane as a picture shows it."""
-        drawn: list[DrawnLane] = []
+    def problems(self) -> list[str]:
+        """What the world does not check itself."""
+        return [problem for problem in (check() for check in self._checks) if problem is not None]
 
-        def draw() -> None:
-            label = f"{lane.kind} {lane.name}".strip()
-            if lane.kind == "subscriptions":
-                subscribed, disposed = parse_subscription(lane.drawing)
-                drawn.append(DrawnLane(label, Drawing((), subscribed=subscribed, disposed=disposed)))
-            else:
-                drawn.append(DrawnLane(label, parse(lane.drawing, self._values, self._drawn_error())))
+    def _observe(self, stream: StreamText, observable: Observable[Any]) -> None:
+        lanes, expression = self._lanes, stream.expression
+        wanted = next((lane for lane in self._file.then if (lane.kind, lane.name) == ("observed", stream.name)), None)
+        if wanted is None:
+            missing = f"observed {stream.name}".strip()
+            raise self._file.mistake(expression.line, expression.column, f"there is no lane {missing!r} for this")
+        subscribed = stream.subscribed
+        drawing = "^" if subscribed is None else subscribed.drawing
+        name = self._name_of(wanted)
+        expectation = lanes.at(subscribed or wanted, lambda: self._world.expect(observable, drawing, name=name))
+        lanes.at(wanted, lambda: expectation.to_be(wanted.drawing, lanes.values, lanes.error))
 
-        self._at(lane, draw)
-        return drawn[0]
+    def _options(self, text: ExpressionText | None, names: Mapping[str, Any]) -> dict[str, Any]:
+        if text is None:
+            return {}
+        options = self._lanes.evaluate(text, names)
+        if not isinstance(options, dict):
+            raise self._file.mistake(text.line, text.column, f"expected options in braces, not {options!r}")
+        return cast("dict[str, Any]", options)
 
-    def _at(self, lane: Lane, action: Callable[[], None]) -> None:
-        """Do something with a lane; a mistake in its drawing is pointed at in the file."""
+    def _phoenix(self) -> VirtualPhoenix:
+        options: dict[str, Any] = {"idle_timeout": None, **self._options(self._file.server, {})}
+        return self._made(self._file.server, lambda: self._world.phoenix(**options))
+
+    def _socket(self, phoenix: VirtualPhoenix) -> Socket:
+        text = self._file.options
+        options = {"heartbeat_interval": None, **self._options(text, OPTIONS)}
+        return self._made(text, lambda: phoenix.socket(**options))
+
+    def _made(self, text: ExpressionText | None, make: Callable[[], Any]) -> Any:
         try:
-            action()
-        except MarbleSyntaxError as error:
-            problem = f"{error.problem}; expected {error.expected}"
-            raise self._file.mistake(lane.line, lane.column + error.offset, problem) from None
-        except ValueError as error:
-            raise self._file.mistake(lane.line, lane.column, str(error)) from None
+            return make()
+        except (TypeError, ValueError) as error:
+            if text is None:
+                raise
+            raise self._file.mistake(text.line, text.column, str(error)) from None
 
     def _give(self, phoenix: VirtualPhoenix, lane: Lane) -> None:
-        drawing, values = lane.drawing, self._values
+        drawing, values = lane.drawing, self._lanes.values
         match lane.kind:
             case "phoenix":
                 topic = phoenix.topic(lane.name)
-
-                def act(value: Any) -> None:
-                    if isinstance(value, _Event):
-                        topic.broadcast(value.name, value.payload)
-                    elif value is CRASH:
-                        topic.crash()
-                    else:
-                        topic.close()
-
-                for mark in parse(drawing, values, kind="cold").marks:
-                    if not isinstance(getattr(mark, "value", None), (_Event, _Act)):
-                        raise ValueError("a phoenix lane shows values that are event(...), crash or close")
-                phoenix.play(drawing, values, act)
+                acts = {"crash": topic.crash, "close": topic.close}
+                self._check(phoenix, lane, (Event, Act), "event(...), crash or close")
+                phoenix.play(
+                    drawing,
+                    values,
+                    lambda value: (
+                        topic.broadcast(value.name, value.payload) if isinstance(value, Event) else acts[repr(value)]()
+                    ),
+                )
             case "joins":
                 phoenix.topic(lane.name).joins(drawing, values=values)
             case "replies":
                 event, _, topic_name = lane.name.partition("@")
                 phoenix.topic(topic_name).replies(event, drawing, values=values)
             case "connects":
-                phoenix.connects(drawing, values=values)
+                # "o" opens, whatever else a file calls so
+                faults = {symbol: value for symbol, value in values.items() if isinstance(value, (Exception, int))}
+                phoenix.connects(drawing, values=faults)
             case "drops":
                 phoenix.drops(drawing, values)
             case "hangs":
                 phoenix.hangs(drawing)
+            case "writes":
+                phoenix.writes(drawing, values)
+            case "machine":
+                self._check(phoenix, lane, (Pause,), "suspend(seconds) or block(seconds)")
+                phoenix.play(drawing, values, lambda pause: pause.perform(self._world))
             case _:
                 make = self._world.hot if lane.kind == "hot" else self._world.cold
-                self._observables[lane.name] = make(drawing, values, self._drawn_error())
+                self._observables[lane.name] = make(drawing, values, self._lanes.error)
 
-    def _when(self, socket: Socket) -> Observable[Any]:
+    def _call(self, phoenix: VirtualPhoenix, socket: Socket) -> None:
+        lane = self._file.calls
+        assert lane is not None
+        self._check(phoenix, lane, (Call,), "connect(), disconnect(), reconnect() or close_socket()")
+        phoenix.play(lane.drawing, self._lanes.values, lambda call: call.perform(socket))
+
+    def _check(self, phoenix: VirtualPhoenix, lane: Lane, kinds: tuple[type, ...], words: str) -> None:
+        for mark in phoenix.read(lane.drawing, self._lanes.values).marks:
+            if not isinstance(getattr(mark, "value", None), kinds):
+                raise ValueError(f"a {lane.kind} lane shows values that are {words}")
+
+    def _stream(self, stream: StreamText, socket: Socket) -> Observable[Any]:
         names: dict[str, Any] = {
+            **STREAMS,
             "channel": socket.channel,
-            "ops": _OPERATORS,
-            "rx": _CREATORS,
             "scheduler": self._world.scheduler,
-            "socket": _WithoutSend(socket),
+            "socket": SocketFace(socket),
             **self._observables,
         }
-        observable = self._evaluate(self._file.expression, names)
+        observable = self._lanes.evaluate(stream.expression, names)
         if not isinstance(observable, Observable):
-            expression = self._file.expression
+            expression = stream.expression
             problem = f"expected an observable, this is {observable!r}"
             raise self._file.mistake(expression.line, expression.column, problem)
-        return cast("Observable[Any]", observable)
+        return cast("Observable[Any]", observable).pipe(ops.map(comparable))
 
-    def _drawn_error(self) -> Exception | None:
-        error = self._values.get("#")
-        return error if isinstance(error, Exception) else None
-
-    def _expect(self, phoenix: VirtualPhoenix, socket: Socket, observable: Observable[Any], lane: Lane) -> None:
-        drawing, values = lane.drawing, self._values
+    def _expect(self, phoenix: VirtualPhoenix, socket: Socket, lane: Lane) -> None:
+        drawing, values, name = lane.drawing, self._lanes.values, self._name_of(lane)
         match lane.kind:
-            case "observed":
-                subscribed = self._file.subscribed
-                comparable = observable.pipe(ops.map(_comparable))
-                expectation = self._world.expect(comparable, "^" if subscribed is None else subscribed.drawing)
-                expectation.to_be(drawing, values, self._drawn_error())
-            case "sent":
-                self._world.expect_frames(phoenix).to_be(drawing, values)
+            case "sent" | "frames":
+                self._world.expect_frames(phoenix, name=name).to_be(drawing, values, heartbeats=lane.kind == "frames")
             case "state":
-                self._world.expect(socket.state.pipe(ops.map(str))).to_be(drawing, values)
+                self._world.expect(socket.state.pipe(ops.map(str)), name=name).to_be(drawing, values)
             case "channel":
-                self._world.expect(socket.channel(lane.name).state.pipe(ops.map(str))).to_be(drawing, values)
+                states = socket.channel(lane.name).state.pipe(ops.map(str))
+                self._world.expect(states, name=name).to_be(drawing, values)
+            case "errors":
+                self._world.expect(socket.errors.pipe(ops.map(comparable)), name=name).to_be(drawing, values)
+            case "attempts":
+                expected = parse(drawing, values, frame=self._file.frame, kind="cold")
+                self._checks.append(lambda: self._difference_of_attempts(phoenix, expected, name))
             case _:
                 if lane.name not in self._observables:
                     raise ValueError(f"there is no hot or cold lane {lane.name!r}")
                 self._world.expect_subscriptions(self._observables[lane.name]).to_be(drawing)
 
+    def _name_of(self, lane: Lane) -> str:
+        """What a failure calls a lane."""
+        words = f"{lane.kind} {lane.name}".strip()
+        return f"{self._file.path}:{lane.line}: the lane {words!r}"
 
-class _WithoutSend:
-    """A socket as an expression may see it: its streams, and what it can be asked for."""
-
-    def __init__(self, socket: Socket) -> None:
-        self.state, self.messages, self.errors, self.latency = (
-            socket.state, socket.messages, socket.errors, socket.latency,
-        )  # fmt: skip
-        self.opened, self.ping, self.channel, self.wait_closed = (
-            socket.opened, socket.ping, socket.channel, socket.wait_closed,
-        )  # fmt: skip
-
-
-def _comparable(value: Any) -> Any:
-    return _AnyMessage(value.event, value.payload) if isinstance(value, Message) else value
-
-
-def figure(file: MarbleFile) -> str:
-    """Draw a marble file as SVG: its given lanes, its expression, its expected lanes.
-
-    Arguments:
-        file: the file, read.
-
-    Raises:
-        MarbleFileError: a drawing or a value cannot be read.
-
-    Example:
-        ```python
-        from rxphoenix.testing.marble_file import read
-        from rxphoenix.testing.marble_run import figure
-
-        picture = figure(read('''The same.
-
-        given
-          hot  n  -a-
-        when
-          n
-        then
-          observed  -a-
-        '''))
-        assert picture.startswith("<svg")
-        ```
-    """
-    stage = _Stage(file, World())
-    rows: list[DrawnLane | Operator | Note] = [stage.drawn(lane) for lane in file.given]
-    rows.append(Operator(file.expression.source))
-    rows += [stage.drawn(lane) for lane in file.then]
-    return svg(rows, title=file.title)
+    def _difference_of_attempts(self, phoenix: VirtualPhoenix, expected: Drawing, name: str) -> str | None:
+        marks = [Next(each.instant, Attempt(dict(each.params), each.auth_token)) for each in phoenix.attempts]
+        actual = Drawing(tuple(marks), frame=expected.frame, length=expected.length)
+        return compare(name, expected, actual, self._lanes.values)

@@ -166,17 +166,20 @@ class World:
 
     # -- what is expected ----------------------------------------------------------------------------------------
 
-    def expect(self, observable: Observable[Any], subscription: str = "^") -> ObservableExpectation:
+    def expect(
+        self, observable: Observable[Any], subscription: str = "^", *, name: str | None = None
+    ) -> ObservableExpectation:
         """Subscribe to an observable and expect something of it; say what by ``to_be``.
 
         Arguments:
             observable: the observable.
             subscription: when to subscribe and to dispose, from now on, such as ``"--^----!"``.
+            name: what a failure calls it, by default its repr and the line of the test.
 
         Raises:
             MarbleSyntaxError: there is a mistake in the drawing.
         """
-        expectation = ObservableExpectation(self.scheduler, observable, subscription, self.frame)
+        expectation = ObservableExpectation(self.scheduler, observable, subscription, self.frame, name)
         self._observed.append(expectation)
         self._expectations.append(expectation)
         return expectation
@@ -187,9 +190,9 @@ class World:
         self._expectations.append(expectation)
         return expectation
 
-    def expect_frames(self, source: VirtualPhoenix | VirtualTopic) -> FramesExpectation:
-        """Expect what the client sends to a server, or to one topic of it; say what by ``to_be``."""
-        expectation = FramesExpectation(source, self.frame)
+    def expect_frames(self, source: VirtualPhoenix | VirtualTopic, *, name: str | None = None) -> FramesExpectation:
+        """Expect what the client sends to a server, or to one topic of it; say what by ``to_be``; see ``expect``."""
+        expectation = FramesExpectation(source, self.frame, name)
         self._expectations.append(expectation)
         return expectation
 

@@ -34,11 +34,14 @@ def test_check_of_nothing_is_a_failure(tmp_path: Path, capsys: pytest.CaptureFix
     assert capsys.readouterr().out == "no marble files here\n"
 
 
-def test_render_writes_a_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_render_writes_a_picture_or_prints_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "good.marble").write_text(GOOD, "utf-8")
     picture = tmp_path / "good.svg"
     assert main(["marbles", "render", str(tmp_path / "good.marble"), "-o", str(picture)]) == ENDED
     assert ElementTree.fromstring(picture.read_text("utf-8")).tag.endswith("svg")
+    capsys.readouterr()
+    assert main(["marbles", "render", str(tmp_path / "good.marble")]) == ENDED
+    assert capsys.readouterr().out == "hot keys  -a-\n          keys\nobserved  -a-\n"
     (tmp_path / "bad.marble").write_text("nothing", "utf-8")
     assert main(["marbles", "render", str(tmp_path / "bad.marble"), "-o", str(picture)]) == FAILED
     assert "expected a section 'when'" in capsys.readouterr().err

@@ -178,7 +178,7 @@ def test_what_is_drawn_far_away_is_waited_for():
 def test_expectations_without_a_drawing_are_failures():
     text = failure(lambda m: (m.expect_subscriptions(m.cold("a")), m.expect_frames(m.phoenix())))
     assert re.search(r"expect_subscriptions \(test_expectations.py:\d+\) was never told", text)
-    assert re.search(r"expect_frames \(test_expectations.py:\d+\) was never told", text)
+    assert re.search(r"the client of <VirtualPhoenix> \(test_expectations.py:\d+\) was never told", text)
 
 
 def test_a_notebook_shows_what_was_expected_and_what_happened() -> None:

@@ -29,6 +29,7 @@ NAMES: dict[str, Any] = {
         ("x if x > 2 and not x == 4 else -x", 3),
         ("f'{x}!'", "3!"),
         ("len(word)", 3),
+        ("word\n  .upper()\n  .lower()", "abc"),
     ],
 )
 def test_an_expression_over_the_given_names(source: str, value: Any) -> None:
@@ -56,6 +57,25 @@ def test_an_expression_over_the_given_names(source: str, value: Any) -> None:
         "yield x",
         "(lambda __builtins__: 1)(1)",
         "__builtins__",
+        "().mro",
+        "box.mro()",
+        "box.pluck_attr('__class__')",
+        "box.gi_frame",
+        "box.cr_frame.f_globals",
+        "box.tb_frame",
+        "box.f_builtins",
+        "box.co_code",
+        "box.run()",
+        "(lambda box: box.__class__)(x)",
+        "(lambda y=x.__class__: y)()",
+        "f'{x.__class__}'",
+        "f'{x:{x.__class__}}'",
+        "x[(lambda: __import__('os'))()]",
+        "{**box.__dict__}",
+        "box.call(*[y for y in word])",
+        "word\n.__class__",
+        "word\nword",
+        "lambda: (yield)",
         "",
         "x +",
         "a" * 3,
@@ -71,6 +91,15 @@ def test_a_refusal_says_where_and_what_there_is() -> None:
     with pytest.raises(ForbiddenExpression, match="there is no name 'y' here, only box, len, word, x") as caught:
         evaluate("  x + y", NAMES)
     assert caught.value.column == 6
+
+
+def test_what_is_wrong_in_a_later_line_is_told_at_the_beginning() -> None:
+    with pytest.raises(ForbiddenExpression, match="there is no name 'y'") as caught:
+        evaluate("word.replace(\n      y, x)", NAMES)
+    assert caught.value.column == 0
+    with pytest.raises(ForbiddenExpression, match="there is no name 'y'") as caught:
+        evaluate("word.replace(y,\n      x)", NAMES)
+    assert caught.value.column == len("word.replace(")
 
 
 def test_deep_nesting_is_refused_and_does_not_end_the_program() -> None:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from xml.etree import ElementTree
 
 import pytest
 
 from rxphoenix.testing import MarbleFailure
+from rxphoenix.testing.marble_figure import figure, figure_text
 from rxphoenix.testing.marble_file import MarbleFileError, read
-from rxphoenix.testing.marble_run import figure, run
+from rxphoenix.testing.marble_run import run
+from rxphoenix.testing.marble_words import OPTIONS, STREAMS, VALUES
 
 FILES = sorted((Path(__file__).parents[2] / "marbles").glob("*.marble"))
 
@@ -31,6 +35,38 @@ def test_each_file_of_the_specification_runs_fast_and_can_be_drawn(path: Path) -
     assert picture == figure(file)
     assert ElementTree.fromstring(picture).tag.endswith("svg")
     assert file.title.endswith(".")
+
+
+def test_a_figure_shows_options_calls_and_subscriptions() -> None:
+    file = read(small(given='server {"latency": 0.001}\n  phoenix a ---n', when="""first = channel("a")
+  subscribed first -^--!
+  options {"linger": 0.002}
+  calls ----d""", then="observed first ---m", where="""n = event("x", 1)
+  m = message("x", 1)
+  d = disconnect()"""))  # fmt: skip
+    picture = figure(file).replace("&quot;", '"').replace("&#x27;", "'")
+    for shown in ('server {"latency": 0.001}', 'options {"linger": 0.002}', "first = channel", "disconnect()",
+                  "subscribed at 1ms", "disposed at 4ms"):  # fmt: skip
+        assert shown in picture
+    assert (
+        figure_text(file)
+        == """server            {"latency": 0.001}
+phoenix a         ---n
+calls             ----d
+                  first = channel("a")
+options           {"linger": 0.002}
+subscribed first  -^--!
+observed first    ---m
+n = event("x", 1)   m = message("x", 1)   d = disconnect()"""
+    )
+
+
+def test_a_text_figure_tells_its_frame_and_only_what_is_drawn() -> None:
+    file = read(small(given="frame 1s\n  hot keys -a-b", when="keys", then="observed -a-b",
+                      where="a = 1\n  b = 2\n  c = 3\n  # = error('SocketClosed')"))  # fmt: skip
+    assert figure_text(file).splitlines() == [
+        "frame     1s", "hot keys  -a-b", "          keys", "observed  -a-b", "a = 1   b = 2",
+    ]  # fmt: skip
 
 
 def test_a_figure_shows_values_as_the_file_writes_them() -> None:
@@ -62,12 +98,122 @@ def test_there_is_a_specification() -> None:
         (small(then="subscriptions nothing ^"), "there is no hot or cold lane 'nothing'"),
         (small(where='x = error("Nothing")'), "there is no error 'Nothing'"),
         (small(where="x = open('a')"), "there is no name 'open'"),
+        (small(when='rx.of(1).pipe(ops.pluck_attr("__class__"))'), "the attribute 'pluck_attr' is not allowed"),
+        (small(when='rx.of(1).pluck_attr("__class__")'), "the attribute 'pluck_attr' is not allowed"),
+        (small(when="rx.never().run()"), "the attribute 'run' is not allowed"),
+        (small(when="reply.mro()"), "the attribute 'mro' is not allowed"),
+        (small(when="(lambda f: f(f))(lambda f: f(f))"), "the expression raised RecursionError"),
+        (small(when="x = socket.state", then="observed x -", given="server 7"), "expected options in braces, not 7"),
+        (small(given='server {"no": 1}'), "unexpected keyword argument 'no'"),
+        (small(when='channel("a")\n  options {"timeout": 0}'), "timeout"),
+        (small(when='channel("a")\n  options {"timeout": open}'), "there is no name 'open'"),
+        (small(when='channel("a")\n  calls -x', where="x = 7"), "a calls lane shows values that are connect"),
+        (small(when='channel("a")\n  calls -#'), "a calls lane shows values that are connect"),
+        (small(given="machine -x"), "a machine lane shows values that are suspend"),
+        (small(then="sent -"), "there is no lane 'observed' for this"),
+        (small(when="one = rx.never()\n  two = rx.never()", then="observed one -"), "no lane 'observed two'"),
     ],
 )
 def test_a_file_that_cannot_be_run_is_pointed_at(text: str, words: str) -> None:
     with pytest.raises(MarbleFileError, match=words) as caught:
         run(read(text, "wrong.marble"))
     assert str(caught.value).startswith("wrong.marble:")
+
+
+HOSTILE = [
+    """rx.of(1).pipe(ops.map(lambda n: n.__class__))""",
+    """rx.of(1).pipe(ops.map(lambda n: "{0.__class__}".format(n)))""",
+    """ops.map.__globals__""",
+    """channel.__func__.__globals__""",
+    """channel.__self__""",
+    """scheduler._loop""",
+    """socket.state._context""",
+    """[each for each in (1, 2)]""",
+    """rx.of(*(each for each in (1, 2)))""",
+    """(lambda: [sys for sys in ()])()""",
+    """(escape := rx.never())""",
+    """import os""",
+    """exec("1")""",
+    """getattr(socket, "state")""",
+    """rx.of(1).pipe(ops.flat_map(lambda _: globals()))""",
+    """reply.__init__.__globals__""",
+    """error("Nothing").__traceback__""",
+]
+
+
+@pytest.mark.parametrize("source", HOSTILE)
+def test_a_hostile_expression_is_refused_before_anything_runs(source: str) -> None:
+    with pytest.raises(MarbleFileError, match=r"not allowed here|there is no name|no Python expression"):
+        run(read(small(when=source), "hostile.marble"))
+
+
+@pytest.mark.parametrize("source", ["().__class__.__base__", "reply.mro()", "event.__globals__", "[x for x in ()]"])
+def test_values_are_expressions_too(source: str) -> None:
+    with pytest.raises(MarbleFileError, match="not allowed here"):
+        run(read(small(where=f"x = {source}"), "hostile.marble"))
+
+
+def names_within_reach(value: object) -> Iterator[str]:
+    """The public attributes of something, without those of builtin types."""
+    yield from (name for name in dir(value) if not name.startswith("_"))
+
+
+def test_no_word_leads_to_a_module_or_to_a_function_that_reads_attributes_by_name() -> None:
+    words = {**VALUES, **OPTIONS, **STREAMS, **vars(STREAMS["ops"]), **vars(STREAMS["rx"])}
+    for word, value in words.items():
+        assert not isinstance(value, ModuleType), word
+        within = {name: getattr(value, name) for name in names_within_reach(value)}
+        assert [name for name, each in within.items() if isinstance(each, ModuleType)] == [], word
+    assert {"getattr", "eval", "exec", "open", "vars", "type", "object"} & words.keys() == set()
+
+
+def test_what_is_called_by_hand_is_done_at_its_instant() -> None:
+    run(
+        read("""Calls.
+
+given
+  server  {"opens_after": 0.001}
+when
+  opening = socket.opened()
+  closed = socket.wait_closed()
+  subscribed  opening  ------^
+  calls       -c-d-c-x
+then
+  observed  opening    ------(v|)
+  observed  closed     -------(v|)
+  attempts             -a---a
+where
+  c = connect()
+  d = disconnect(3000, "bye")
+  x = close_socket()
+  a = attempt({})
+  v = None
+""")
+    )
+
+
+def test_a_failure_shows_the_attempts_too() -> None:
+    text = small(when='channel("a")', then="observed -\n  attempts a", where='a = attempt({"n": 1})')
+    with pytest.raises(MarbleFailure, match=r"the lane 'attempts' did not do what was drawn") as caught:
+        run(read(text))
+    assert "attempt({'n': 1})" in str(caught.value)
+    assert "attempt({})" in str(caught.value)
+
+
+def test_a_failure_shows_frames_with_their_refs_and_all_that_differs() -> None:
+    text = small(when='channel("a")', then="observed --x\n  sent j", where='j = frame("7", "7", "a", "phx_join", {})')
+    with pytest.raises(MarbleFailure) as caught:
+        run(read(text))
+    assert "Message('1', '1', 'a', 'phx_join', {})" in str(caught.value)
+    assert "<marbles>:6: the lane 'sent' did not do" in str(caught.value)
+    assert "expected  --x" in str(caught.value)
+
+
+def test_a_frame_of_a_file_is_as_long_as_it_says() -> None:
+    text = small(given="frame 100ms\n  phoenix a ---n", then="observed ---v", where='n = event("x", 1)\n  v = 1')
+    run(read(text))
+    with pytest.raises(MarbleFailure, match="at 300 ms"):
+        run(read(text.replace("observed ---v", "observed --v")))
 
 
 def test_a_mistake_in_a_drawing_is_pointed_at_in_the_file() -> None:

@@ -1,0 +1,140 @@
+"""Marble files as figures: a picture, and a few lines of text for a docstring.
+
+What lives here: which rows of a file make its figure, and in which order. What does not: how a picture looks
+(``svg.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rxphoenix.testing.drawing import FRAME, Drawing, microseconds
+from rxphoenix.testing.marble_file import Lane, MarbleFile
+from rxphoenix.testing.marble_run import Lanes
+from rxphoenix.testing.printing import RESERVED, duration_text
+from rxphoenix.testing.svg import Lane as DrawnLane
+from rxphoenix.testing.svg import Note, Operator, Row, svg
+
+__all__ = ["figure", "figure_text"]
+
+_WIDTH = 100
+"""The columns of a text figure, so that it fits into an indented docstring."""
+
+
+def figure(file: MarbleFile) -> str:
+    """Draw a marble file as SVG: its given lanes, its expressions, its expected lanes.
+
+    Arguments:
+        file: the file, read.
+
+    Raises:
+        MarbleFileError: a drawing or a value cannot be read.
+
+    Example:
+        ```python
+        from rxphoenix.testing.marble_figure import figure
+        from rxphoenix.testing.marble_file import read
+
+        picture = figure(read('''The same.
+
+        given
+          hot  n  -a-
+        when
+          n
+        then
+          observed  -a-
+        '''))
+        assert picture.startswith("<svg")
+        ```
+    """
+    return svg(_rows(file), title=file.title)
+
+
+def _rows(file: MarbleFile) -> Iterator[Row]:
+    lanes = Lanes(file)
+    subscribed = {stream.name: stream.subscribed for stream in file.streams}
+    if file.server is not None:
+        yield Note(f"server {file.server.source}")
+    for lane in _above(file):
+        yield DrawnLane(_label(lane), lanes.drawing(lane))
+    options = [] if file.options is None else [f"options {file.options.source}"]
+    yield Operator("\n".join([*_expressions(file), *options]))
+    for lane in file.then:
+        drawing, when = lanes.drawing(lane), subscribed.get(lane.name) if lane.kind == "observed" else None
+        if when is not None:
+            shown = lanes.drawing(when)
+            drawing = Drawing(drawing.marks, shown.subscribed, shown.disposed, drawing.frame, drawing.length)
+        yield DrawnLane(_label(lane), drawing)
+
+
+def _above(file: MarbleFile) -> tuple[Lane, ...]:
+    return file.given if file.calls is None else (*file.given, file.calls)
+
+
+def _label(lane: Lane) -> str:
+    return f"{lane.kind} {lane.name}".strip()
+
+
+def _expressions(file: MarbleFile) -> list[str]:
+    return [
+        f"{stream.name} = {stream.expression.source}" if stream.name else stream.expression.source
+        for stream in file.streams
+    ]
+
+
+def figure_text(file: MarbleFile) -> str:
+    """Draw a marble file as text: its lanes one below the other, its expressions, and what the letters stand for.
+
+    Arguments:
+        file: the file, read.
+
+    Returns:
+        Lines without an end of line after the last.
+
+    Example:
+        ```python
+        from rxphoenix.testing.marble_figure import figure_text
+        from rxphoenix.testing.marble_file import read
+
+        print(figure_text(read('''Doubled.
+
+        given
+          hot  n  -a-
+        when
+          n.pipe(ops.map(lambda n: 2 * n))
+        then
+          observed  -b-
+        where
+          a = 1
+          b = 2
+        ''')))
+        ```
+    """
+    drawn = [stream.subscribed for stream in file.streams if stream.subscribed is not None]
+    above, below = _above(file), (*drawn, *file.then)
+    width = max(len(_label(lane)) for lane in (*above, *below)) + 2
+    frame = microseconds(file.frame)
+    lines = [] if frame == FRAME else [f"{'frame':<{width}}{duration_text(frame)}"]
+    lines += [] if file.server is None else [f"{'server':<{width}}{file.server.source}"]
+    lines += [f"{_label(lane):<{width}}{lane.drawing}" for lane in above]
+    lines += [f"{'':<{width}}{line}" for text in _expressions(file) for line in text.splitlines()]
+    lines += [] if file.options is None else [f"{'options':<{width}}{' '.join(file.options.source.split())}"]
+    lines += [f"{_label(lane):<{width}}{lane.drawing}" for lane in below]
+    return "\n".join(line.rstrip() for line in [*lines, *_legend(file)])
+
+
+def _legend(file: MarbleFile) -> Iterator[str]:
+    """What the letters stand for, several in a line."""
+    drawn = {character for lane in (*_above(file), *file.then) for character in lane.drawing}
+    used = drawn - RESERVED | drawn & {"#"}
+    line = ""
+    for symbol, text in file.values.items():
+        if symbol not in used:
+            continue
+        told = f"{symbol} = {' '.join(text.source.split())}"
+        if line and len(line) + len(told) + 3 > _WIDTH:
+            yield line
+            line = ""
+        line = f"{line}   {told}" if line else told
+    if line:
+        yield line
