@@ -4,6 +4,7 @@
 #   make check     lint and types only
 #   make demo      a tour of the library over a real socket, about 20 seconds
 #   make format    rewrite the code in the project's format
+#   make figures   renew the figures in docstrings and pages from marbles/
 #   make clean     remove the environment and everything generated
 #
 # PYTHON says which Python to use, VENV which environment (for example VENV="$$VIRTUAL_ENV" for the active one),
@@ -17,7 +18,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.rxphoenix-installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install check lint types test demo format clean
+.PHONY: help install check lint types test demo format figures clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -61,6 +62,9 @@ demo: $(STAMP)
 format: $(STAMP)
 	$(BIN)/ruff check --fix-only
 	$(BIN)/ruff format
+
+figures: $(STAMP)
+	@$(BIN)/python -m tests.house.figures
 
 # An environment that was named with VENV= is somebody else's and stays.
 clean:

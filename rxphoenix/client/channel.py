@@ -52,11 +52,16 @@ class Channel(Messages):
     ``ReconnectGivenUp`` or ``SocketClosed``.
 
     ```text
-    subscribed:  ^---------------------!
-    frames:      j  (joined)            l      j: phx_join, l: phx_leave
-    server:      ---m1--m2---x--------m3-      x: the channel crashes, and is joined again
-    observed:    ---m1--m2------------m3-
+    phoenix room:a  ------n--n--n
+                    channel("room:a").on("news")
+    subscribed      ^---------!
+    observed        ------p--p-
+    sent            j---------l
+    channel room:a  (cgd)-----c
+    n = event("news", {"body": "hello"})   p = {"body": "hello"}   j = "phx_join"   l = "phx_leave"
+    c = "closed"   g = "joining"   d = "joined"
     ```
+    Marbles: `marbles/join-and-leave.marble`
 
     Example:
         ```python
@@ -80,9 +85,17 @@ class Channel(Messages):
         """The state of the channel: ``closed``, ``joining``, ``joined``, ``errored`` or ``leaving``; passive.
 
         ```text
-        subscribers:  ^------------------!
-        state:        c-joining-joined---c        c: closed
+        joins room:a       --a
+        joins room:a       -a
+        drops              -----x
+                           watched = channel("room:a").state
+                           stream = channel("room:a")
+        subscribed stream  -^ 24ms !
+        observed watched   cg-d-e---------gd 9ms c
+        observed stream    -
+        a = {}   c = "closed"   g = "joining"   d = "joined"   e = "errored"
         ```
+        Marbles: `marbles/channel-state.marble`
         """
         return ChannelStateView(self._context, self._topics, self._options.topic)
 
@@ -116,10 +129,32 @@ class Channel(Messages):
             ValueError: the name is empty, or begins with ``phx_``, which belongs to the protocol.
 
         ```text
-        server:             --a---x---b--      x: a payload that is no Reading
-        on(type=Reading):   --A-------B--      x: on socket.errors
-        and strict=True:    --A---#            PayloadMismatch
+        phoenix room:a   --m--o--m
+                         news = channel("room:a").on("news")
+                         all = channel("room:a")
+        subscribed news  ^---------!
+        subscribed all   ^------!
+        observed news    --p-----p
+        observed all     --n--q
+        m = event("news", 7)   o = event("other", 8)   p = 7   n = message("news", 7)
+        q = message("other", 8)
         ```
+        Marbles: `marbles/on.marble`
+
+        ```text
+        phoenix room:a     --m---x---m
+                           lax = channel("room:a").on("reading", type=int)
+                           strict = channel("room:a").on("reading", type=int, strict=True)
+        subscribed lax     ^------------!
+        subscribed strict  ^------------!
+        observed lax       --v-------v
+        observed strict    --v---#
+        errors             ------e
+        m = event("reading", 21)   x = event("reading", "warm")   v = 21
+        e = error("PayloadMismatch", "int", "Expected `int`, got `str`")
+        # = error("PayloadMismatch", "int", "Expected `int`, got `str`")
+        ```
+        Marbles: `marbles/typed.marble`
 
         Example:
             ```python
@@ -153,9 +188,19 @@ class Channel(Messages):
         """The accepted joins; cold, a lease of the channel. The join in force comes first, if there is one.
 
         ```text
-        state:     joining-joined---errored-joined---
-        joined:    --------J----------------K--------     J: rejoin False, K: rejoin True
+        joins room:a      -a
+        joins room:a      --b
+        drops             -----z
+                          first = channel("room:a").joined
+                          later = channel("room:a").joined
+        subscribed first  ^ 30ms !
+        subscribed later  ---^ 30ms !
+        observed first    -x 15ms y
+        observed later    ---x 13ms y
+        a = {"v": 1}   b = {"v": 2}   x = joined({"v": 1})
+        y = joined({"v": 2}, rejoin=True, gap=gap(0.005, 0.012, lost()))
         ```
+        Marbles: `marbles/joined.marble`
 
         Example:
             ```python
@@ -179,6 +224,17 @@ class Channel(Messages):
         Raises:
             WrongThread, NoEventLoop: see ``subscribe``.
 
+        ```text
+        replies one@room:a  --r
+        replies two@room:a  --r
+                            rx.using(channel("room:a").hold, lambda hold: rx.concat(
+                                channel("room:a").push("one"), channel("room:a").push("two")))
+        observed            --r-(r|)
+        sent                (jp 2ms q)-l
+        r = {}   j = "phx_join"   p = "one"   q = "two"   l = "phx_leave"
+        ```
+        Marbles: `marbles/hold.marble`
+
         Example:
             ```python
             from rxphoenix import Socket
@@ -198,6 +254,21 @@ class Channel(Messages):
         Returns:
             A Single that emits ``None`` when the server has acknowledged, or at the latest after the join timeout:
             leaving always succeeds. Nothing happens before it is subscribed or awaited.
+
+        ```text
+        server           {"latency": 0.001}
+        phoenix room:a   --m---m
+                         stream = channel("room:a").on("news")
+                         left = channel("room:a").leave()
+        subscribed left  ----^
+        observed stream  --p-|
+        observed left    -----(x|)
+        sent             j---l
+        channel room:a   (cg 1ms d)--vc
+        m = event("news", 7)   p = 7   x = None   j = "phx_join"   l = "phx_leave"   c = "closed"
+        g = "joining"   d = "joined"   v = "leaving"
+        ```
+        Marbles: `marbles/leave.marble`
 
         Example:
             ```python
@@ -281,10 +352,19 @@ class Channel(Messages):
             TypeError: nothing can be read as ``reply_type``.
 
         ```text
-        subscribed:   ^
-        frames:       p-------r             p: the push, r: its reply
-        observed:     --------(v|)          v: the response
+        replies run@room:a  --r
+        replies run@room:a  ---s
+                            stream = channel("room:a")
+                            pushed = channel("room:a").push("run", {"n": 1}).pipe(ops.repeat(2))
+        subscribed stream   ^--------------!
+        subscribed pushed   -----^
+        observed stream     -
+        observed pushed     -------x--(y|)
+        sent                j----p-p-------l
+        r = {"done": 1}   s = {"done": 2}   x = {"done": 1}   y = {"done": 2}   j = "phx_join"
+        p = ("run", {"n": 1})   l = "phx_leave"
         ```
+        Marbles: `marbles/push.marble`
 
         Example:
             ```python
@@ -315,6 +395,15 @@ class Channel(Messages):
 
         Raises:
             UnencodablePayload, ValueError: see ``push``.
+
+        ```text
+        replies run@room:a  ---r
+                            channel("room:a").request("run")
+        observed            ---(r|)
+        sent                (jp 3ms l)
+        r = reply("error", {"reason": "busy"})   j = "phx_join"   p = "run"   l = "phx_leave"
+        ```
+        Marbles: `marbles/request.marble`
 
         Example:
             ```python

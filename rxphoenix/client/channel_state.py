@@ -18,6 +18,19 @@ class ChannelStateView(Stream[ChannelState]):
 
     Passive: watching it joins nothing. It completes when the socket closes.
 
+    ```text
+    joins room:a       --a
+    joins room:a       -a
+    drops              -----x
+                       watched = channel("room:a").state
+                       stream = channel("room:a")
+    subscribed stream  -^ 24ms !
+    observed watched   cg-d-e---------gd 9ms c
+    observed stream    -
+    a = {}   c = "closed"   g = "joining"   d = "joined"   e = "errored"
+    ```
+    Marbles: `marbles/channel-state.marble`
+
     Example:
         ```python
         from rxphoenix import Socket

@@ -91,3 +91,11 @@ def check_delay(name: str, delay: Delay | None) -> Delay | None:
     if delay is not None and not callable(delay):
         raise TypeError(f"{name} must be a function of (attempt, error), for example stepped(1, 2, 5), not {delay!r}")
     return delay
+
+
+def check_close(code: int | None, reason: str) -> None:
+    """Raise ``ValueError`` for a close code or a reason that a client cannot send."""
+    if code is not None and code != 1000 and not 3000 <= code <= 4999:
+        raise ValueError(f"a client may close with code 1000 or 3000 to 4999, not {code!r}")
+    if len(reason.encode()) > 123:
+        raise ValueError(f"the reason may have 123 bytes, {reason[:32]!r}... has {len(reason.encode())}")

@@ -246,7 +246,7 @@ class Connection:
         """Send a heartbeat of its own; ``answered`` receives the round trip in seconds. Returns its ref."""
         ref = self._context.next_ref()
         sent = self._context.clock.monotonic()
-        self.expect_reply(ref, lambda _reply: answered(self._context.clock.monotonic() - sent), failed)
+        self.expect_reply(ref, lambda _reply: answered(self._context.clock.elapsed(sent)), failed)
         self.send(None, ref, PHOENIX, HEARTBEAT, self._options.serializer.encode_payload({}))
         return ref
 

@@ -52,6 +52,10 @@ class Clock:
         self.monotonic: Callable[[], float] = self.wall if loop is None else loop.time
         """Seconds that never jump."""
 
+    def elapsed(self, since: float) -> float:
+        """Seconds since an instant of ``monotonic()``, to the microsecond, so that virtual time gives round numbers."""
+        return round(self.monotonic() - since, 6)
+
     def wall(self) -> float:
         """Seconds since the epoch, as the scheduler sees it."""
         return self._scheduler.now.timestamp()

@@ -5,12 +5,18 @@ link is dead: unless joins are still being answered (they block the server's who
 the loop was blocked; then one more beat decides, within 5 s.
 
 ```text
-interval 30 s, timeout 30 s:
-
-sent:      30s b 30s b 30s -
-answered:  30s r 30s - 30s -
-verdict:   30s - 30s - 30s #      HeartbeatTimeout
+hangs       30ms x
+            channel("room:a")
+options     {"heartbeat_interval": 0.02}
+subscribed  ^ 99ms !
+observed    -
+frames      j 19ms h 19ms h 29ms j 19ms h 9ms l
+state       (cno) 55ms c---------(no) 26ms (ac)
+errors      60ms f
+h = "heartbeat"   j = "phx_join"   l = "phx_leave"   c = "closed"   n = "connecting"   o = "open"
+a = "closing"   f = error("HeartbeatTimeout", 0.02)
 ```
+Marbles: `marbles/heartbeat-loss.marble`
 
 What lives here: the beats of one connection. What does not: what follows when it is dead (``link.py``).
 

@@ -19,7 +19,19 @@ __all__ = ["Hold"]
 
 
 class Hold(abc.DisposableBase):
-    """A lease of a channel; see ``Channel.hold``."""
+    """A lease of a channel; see ``Channel.hold``.
+
+    ```text
+    replies one@room:a  --r
+    replies two@room:a  --r
+                        rx.using(channel("room:a").hold, lambda hold: rx.concat(
+                            channel("room:a").push("one"), channel("room:a").push("two")))
+    observed            --r-(r|)
+    sent                (jp 2ms q)-l
+    r = {}   j = "phx_join"   p = "one"   q = "two"   l = "phx_leave"
+    ```
+    Marbles: `marbles/hold.marble`
+    """
 
     def __init__(self, context: Context, joined: Stream[Joined], topic: str) -> None:
         self._context = context

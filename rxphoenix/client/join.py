@@ -4,9 +4,17 @@ All subscriptions and pushes to a topic share it, by counting leases. It survive
 what cannot; after the end the topic is cold again, and whoever subscribes begins another.
 
 ```text
-leases:    a------b-------a'----b'      a', b': disposed
-frames:    j------------------------l   j: phx_join, l: phx_leave, one turn of the scheduler after the last lease
+phoenix room:a     --n---n--n--
+                   first = channel("room:a").on("news")
+                   second = channel("room:a").on("news")
+subscribed first   ^------!
+subscribed second  ----^------!
+observed first     --p---p
+observed second    ------p--p
+sent               j----------l
+n = event("news", 7)   p = 7   j = "phx_join"   l = "phx_leave"
 ```
+Marbles: `marbles/shared-join.marble`
 
 What lives here: joining, rejoining, routing messages to observers, ending. What does not: what outlives a join
 (``topic.py``), and the fate of a single push (``push.py``).
@@ -319,8 +327,7 @@ class Join:
     def interrupted(self, error: PhoenixError) -> None:
         """The connection was lost, or an attempt to connect failed: wait for the next one."""
         self._let_go(error)
-        if self.topic.state.value is not ChannelState.ERRORED:
-            self.topic.happened(ChannelEvent.FAULT)
+        self.topic.happened(ChannelEvent.FAULT)
         if not self._waits:
             self._timer.stop()
 

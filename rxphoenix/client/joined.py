@@ -68,5 +68,5 @@ class Loss:
 
     def made_good(self, context: Context, cursor: Cursor | None) -> Gap:
         """The gap that ends now."""
-        seconds = context.clock.monotonic() - self._at
+        seconds = context.clock.elapsed(self._at)
         return Gap(self._since, seconds, self._error, None if cursor is None else cursor.carried)

@@ -5,9 +5,17 @@ the connection one turn of the scheduler later. The delays belong to the socket:
 with the others.
 
 ```text
-leases:      a-------------b--------     a, b: somebody needs the socket
-connection:  (CO)----x--(CO)--------     C connecting, O open, x lost
+phoenix room:a  --m------ 20ms m--
+drops           ----x
+                channel("room:a").on("news")
+subscribed      ^ 40ms !
+observed        --p 26ms p
+sent            j 13ms j 26ms l
+channel room:a  (cgd 4ms e)---------(gd) 23ms c
+m = event("news", 7)   p = 7   c = "closed"   g = "joining"   d = "joined"   e = "errored"
+j = "phx_join"   l = "phx_leave"
 ```
+Marbles: `marbles/reconnect.marble`
 
 What lives here: leases, backoff, offline, the state of the socket. What does not: the connection itself
 (``connection.py``), and what channels make of it (``topic.py``, ``join.py``).
@@ -70,7 +78,18 @@ class Tenant(Protocol):
 
 
 class Lease(abc.DisposableBase):
-    """Somebody's need of a socket, until it is disposed; usable in a ``with`` statement."""
+    """Somebody's need of a socket, until it is disposed; usable in a ``with`` statement.
+
+    ```text
+    connects    --o
+                rx.using(socket.connect, lambda lease: socket.state)
+    subscribed  -^------!
+    observed    -n-o-----
+    state       cn-o----(ac)
+    c = "closed"   n = "connecting"   o = "open"   a = "closing"
+    ```
+    Marbles: `marbles/connect-is-a-lease.marble`
+    """
 
     def __init__(self, context: Context, release: Callable[[], None]) -> None:
         self._context = context

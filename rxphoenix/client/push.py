@@ -1,10 +1,18 @@
 """One push: held until joined, sent once, answered, timed out or interrupted.
 
 ```text
-joined:        ^ sent ... (r|)           r: the response
-not joined:    ^ held ... sent ... (r|)  one timeout, from the subscription on
-link lost:     ^ sent ... x #            PushInterrupted: outcome unknown, never sent again
+joins room:a  --#
+joins room:a  -a
+drops         ----x
+              channel("room:a").push("run")
+options       {"timeout": 20}
+observed      15ms (v|)
+sent          j 13ms j(pl)
+errors        --c-x
+x = lost()   a = {}   v = {}   c = error("JoinCrashed", "room:a", {"reason": "join crashed"})
+j = "phx_join"   p = "run"   l = "phx_leave"
 ```
+Marbles: `marbles/push-held-through-faults.marble`
 
 What lives here: the life of a push. What does not: the join that it rides on (``join.py``).
 """
@@ -86,6 +94,21 @@ class Push(Single[_T]):
 
     One that is collected without having been subscribed, awaited or piped warns, as a coroutine that was never
     awaited does.
+
+    ```text
+    replies run@room:a  --r
+    replies run@room:a  ---s
+                        stream = channel("room:a")
+                        pushed = channel("room:a").push("run", {"n": 1}).pipe(ops.repeat(2))
+    subscribed stream   ^--------------!
+    subscribed pushed   -----^
+    observed stream     -
+    observed pushed     -------x--(y|)
+    sent                j----p-p-------l
+    r = {"done": 1}   s = {"done": 2}   x = {"done": 1}   y = {"done": 2}   j = "phx_join"
+    p = ("run", {"n": 1})   l = "phx_leave"
+    ```
+    Marbles: `marbles/push.marble`
     """
 
     def __init__(

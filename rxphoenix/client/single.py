@@ -29,9 +29,14 @@ class Single(Stream[_T]):
     Each subscription starts the work once; so does each ``await``. Disposing, or cancelling what awaits, abandons it.
 
     ```text
-    subscribed:   ^
-    observed:     -----(v|)      or     -----#
+    connects    --o
+                socket.opened()
+    subscribed  -^
+    observed    ---(v|)
+    state       cn-(oac)
+    v = None   c = "closed"   n = "connecting"   o = "open"   a = "closing"
     ```
+    Marbles: `marbles/opened.marble`
 
     Example:
         ```python

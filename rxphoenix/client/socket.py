@@ -6,7 +6,7 @@ What lives here: the public face. What does not: keeping the connection (``link.
 from __future__ import annotations
 
 import random as random_module
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
@@ -14,6 +14,7 @@ from reactivex import abc
 
 from rxphoenix.client.channel import Channel
 from rxphoenix.client.checks import (
+    check_close,
     check_delay,
     check_headers,
     check_name,
@@ -24,6 +25,7 @@ from rxphoenix.client.checks import (
 )
 from rxphoenix.client.connection import ConnectionOptions
 from rxphoenix.client.context import Context
+from rxphoenix.client.ending import Ending
 from rxphoenix.client.join_options import JoinOptions
 from rxphoenix.client.leased import ChannelOptions, Hook
 from rxphoenix.client.link import Lease, Link
@@ -31,13 +33,12 @@ from rxphoenix.client.opening import Opening
 from rxphoenix.client.ping import Ping
 from rxphoenix.client.provider import Provided, Provider
 from rxphoenix.client.resume import Resume, check_resumable
-from rxphoenix.client.single import Single, succeed
-from rxphoenix.client.subjects import FaultStream, HotStream, StateStream, Subscriber
+from rxphoenix.client.single import Single
+from rxphoenix.client.socket_streams import SocketStreams
 from rxphoenix.client.topic import TopicOptions, Topics
 from rxphoenix.errors import NotConnected, SocketClosed
 from rxphoenix.protocol.address import Params, parse_endpoint
 from rxphoenix.protocol.backoff import RECONNECT_DELAY, REJOIN_DELAY, Delay
-from rxphoenix.protocol.lifecycle import SocketState
 from rxphoenix.protocol.message import PHOENIX, Message, Payload
 from rxphoenix.protocol.serializer import EncodedPayload, JSONSerializer, Serializer
 from rxphoenix.transports.base import Transport
@@ -45,7 +46,7 @@ from rxphoenix.transports.base import Transport
 __all__ = ["Socket"]
 
 
-class Socket:
+class Socket(SocketStreams):
     """One connection to one Phoenix endpoint, made when it is needed, shared by all its channels.
 
     Making one does nothing. The first lease connects: a subscription to a channel, a push, ``connect()``,
@@ -112,7 +113,7 @@ class Socket:
         self._timeout = check_seconds("timeout", timeout)
         self._retry_refused = check_delay("retry_refused", retry_refused)
         self._serializer = serializer or JSONSerializer()
-        context = self._context = Context(scheduler)
+        context = Context(scheduler)
         options = ConnectionOptions(
             endpoint=self._endpoint,
             params=Provider[Params]("params", {} if params is None else _snapshot(params), check_params),
@@ -128,16 +129,12 @@ class Socket:
         )
         source = random or (None if context.is_virtual else random_module.Random())
         reconnect, rejoin = check_delay("reconnect_after", reconnect_after), check_delay("rejoin_after", rejoin_after)
-        link = self._link = Link(
-            context, options, reconnect or RECONNECT_DELAY, check_seconds("linger", linger, zero=True), source
-        )
+        link = Link(context, options, reconnect or RECONNECT_DELAY, check_seconds("linger", linger, zero=True), source)
+        super().__init__(context, link)
         topic_options = TopicOptions(self._serializer, rejoin or REJOIN_DELAY, source)
         self._topics = Topics(context, link, topic_options)
-        self._errors = FaultStream(context)
-        self._ended = False
-        self._closed_waiters: list[Callable[[], object]] = []
+        self._ending = Ending(context)
         link.serve(self._topics)
-        context.report_to(self._errors.emit)
         context.when_loop_is_gone = self._abandon
 
     # -- streams -------------------------------------------------------------------------------------------------
@@ -150,44 +147,6 @@ class Socket:
             NoEventLoop: none was given, and no event loop runs here.
         """
         return self._context.scheduler
-
-    @property
-    def state(self) -> StateStream[SocketState]:
-        """The state of the connection: ``closed``, ``connecting``, ``open`` or ``closing``; passive.
-
-        ```text
-        leases:   ^-----------------------!
-        state:    c-connecting-open-------closing-c       c: closed
-        ```
-        """
-        return self._link.state
-
-    @property
-    def messages(self) -> HotStream[Message]:
-        """Every decoded frame from the server, replies and heartbeats included, in wire order; hot and passive.
-
-        Each is seen here before its channel sees it. Treat payloads as read-only.
-
-        Example:
-            ```python
-            from rxphoenix import Socket
-
-            async with Socket("ws://localhost:4000/socket") as socket:
-                socket.messages.subscribe(lambda message: print(message.topic, message.event))
-                await socket.channel("room:lobby").push("echo", {"body": "hi"})
-            ```
-        """
-        return self._link.messages
-
-    @property
-    def errors(self) -> FaultStream:
-        """Faults that no subscriber received: lost connections, crashed channels, raising observers; passive."""
-        return self._errors
-
-    @property
-    def latency(self) -> HotStream[float]:
-        """The round trips of the heartbeats, in seconds; hot and passive."""
-        return self._link.latency
 
     @property
     def channels(self) -> tuple[Channel, ...]:
@@ -208,6 +167,16 @@ class Socket:
         Raises:
             SocketClosed: the socket was closed for good.
             WrongThread, NoEventLoop: see ``Channel.subscribe``.
+
+        ```text
+        connects    --o
+                    rx.using(socket.connect, lambda lease: socket.state)
+        subscribed  -^------!
+        observed    -n-o-----
+        state       cn-o----(ac)
+        c = "closed"   n = "connecting"   o = "open"   a = "closing"
+        ```
+        Marbles: `marbles/connect-is-a-lease.marble`
 
         Example:
             ```python
@@ -237,9 +206,14 @@ class Socket:
             of the first failed attempt, with ``Disconnected`` after ``disconnect()``, or with ``SocketClosed``.
 
         ```text
-        state:     c-connecting-open---
-        observed:  -------------(v|)           v: None
+        connects    --o
+                    socket.opened()
+        subscribed  -^
+        observed    ---(v|)
+        state       cn-(oac)
+        v = None   c = "closed"   n = "connecting"   o = "open"   a = "closing"
         ```
+        Marbles: `marbles/opened.marble`
         """
         return Opening(self._context, self._link)
 
@@ -257,6 +231,19 @@ class Socket:
             ValueError: code or reason cannot be sent.
             WrongThread: see ``Channel.subscribe``.
 
+        ```text
+        phoenix room:a  --m---m---m
+        calls           ----D---C
+                        channel("room:a").on("news")
+        subscribed      ^-----------!
+        observed        --p-------p
+        sent            j-------j---l
+        channel room:a  (cgd 4ms e)---(gd)c
+        m = event("news", 7)   p = 7   D = disconnect(3000, "a tunnel")   C = connect()   j = "phx_join"
+        l = "phx_leave"   c = "closed"   g = "joining"   d = "joined"   e = "errored"
+        ```
+        Marbles: `marbles/disconnect.marble`
+
         Example:
             ```python
             from rxphoenix import Socket
@@ -267,10 +254,7 @@ class Socket:
                     socket.connect()        # online again: the channel joins by itself
             ```
         """
-        if code is not None and code != 1000 and not 3000 <= code <= 4999:
-            raise ValueError(f"a client may close with code 1000 or 3000 to 4999, not {code!r}")
-        if len(reason.encode()) > 123:
-            raise ValueError(f"the reason may have 123 bytes, {reason[:32]!r}... has {len(reason.encode())}")
+        check_close(code, reason)
         self._context.check_thread("disconnect")
         self._context.dispatcher.run(self._link.disconnect, code, reason)
 
@@ -279,6 +263,18 @@ class Socket:
 
         Raises:
             WrongThread: see ``Channel.subscribe``.
+
+        ```text
+        connects    -#
+        calls       -----r---r
+                    channel("room:a")
+        subscribed  ^------------!
+        observed    -
+        attempts    a----a---a
+        sent        -----j---j---l
+        r = reconnect()   a = attempt({})   j = "phx_join"   l = "phx_leave"
+        ```
+        Marbles: `marbles/reconnect-now.marble`
         """
         self._context.check_thread("reconnect")
         self._context.dispatcher.run(self._link.reconnect)
@@ -289,6 +285,19 @@ class Socket:
         Returns:
             A Single of the round trip in seconds. It errors with ``NotConnected`` without an open connection, with
             ``HeartbeatTimeout`` after the socket's ``timeout``, and with what ended the connection if it ends first.
+
+        ```text
+        server             {"latency": 0.003}
+                           lease = channel("room:a")
+                           pinged = socket.ping()
+        subscribed lease   ^-------!
+        subscribed pinged  --^
+        observed lease     -
+        observed pinged    -----(s|)
+        frames             j-p-----l
+        s = 0.003   j = "phx_join"   p = "heartbeat"   l = "phx_leave"
+        ```
+        Marbles: `marbles/ping.marble`
         """
         return Ping(self._context, self._link, self._timeout)
 
@@ -385,6 +394,20 @@ class Socket:
 
         Raises:
             WrongThread: see ``Channel.subscribe``.
+
+        ```text
+        server           {"closes_after": 0.003}
+        calls            ----x
+                         stream = channel("room:a")
+                         done = socket.wait_closed()
+        observed stream  ----|
+        observed done    -------(v|)
+        sent             j---l
+        state            (cno 4ms a 3ms c|)
+        x = close_socket()   v = None   j = "phx_join"   l = "phx_leave"   c = "closed"   n = "connecting"
+        o = "open"   a = "closing"
+        ```
+        Marbles: `marbles/close.marble`
         """
         self._context.check_thread("close")
         if not self._link.closed:
@@ -398,36 +421,31 @@ class Socket:
         self._link.when_ended(self._end)
 
     def _end(self) -> None:
-        self._ended = True
         self._link.state.complete()
         self._errors.complete()
-        waiters, self._closed_waiters = self._closed_waiters, []
-        for waiter in waiters:
-            self._context.dispatcher.emit(waiter)
+        self._ending.come()
 
     def wait_closed(self) -> Single[None]:
         """Wait until the socket is closed and nothing of it is left: all is flushed, the transport has ended.
 
         Returns:
             A Single that emits ``None``; it never errors.
+
+        ```text
+        server           {"closes_after": 0.003}
+        calls            ----x
+                         stream = channel("room:a")
+                         done = socket.wait_closed()
+        observed stream  ----|
+        observed done    -------(v|)
+        sent             j---l
+        state            (cno 4ms a 3ms c|)
+        x = close_socket()   v = None   j = "phx_join"   l = "phx_leave"   c = "closed"   n = "connecting"
+        o = "open"   a = "closing"
+        ```
+        Marbles: `marbles/close.marble`
         """
-
-        def start(subscriber: Subscriber[None]) -> None:
-            def done() -> None:
-                succeed(subscriber, None)
-
-            if self._ended:
-                self._context.deliver_soon(done)
-            else:
-                self._closed_waiters.append(done)
-
-                def dispose() -> None:
-                    if done in self._closed_waiters:
-                        self._closed_waiters.remove(done)
-
-                subscriber.on_dispose = dispose
-
-        return Single(self._context, start)
+        return self._ending.awaited()
 
     def _abandon(self) -> None:
         self._topics.abandon()

@@ -120,6 +120,18 @@ class Stream(Observable[_T]):
     """The base of our observables: subscribes without a trampoline, refuses misuse at the call.
 
     Awaiting one raises ``TypeError``, because most never end; ``Single`` can be awaited.
+
+    ```text
+    phoenix room:a  --m--n--o
+                    channel("room:a").on("news")
+                      .pipe(ops.take(2), ops.flat_map(lambda first: channel("room:a").on("news")))
+    subscribed      ^---------!
+    observed        -----y--(zz)
+    sent            j---------l
+    m = event("news", 1)   n = event("news", 2)   o = event("news", 3)   y = 2   z = 3   j = "phx_join"
+    l = "phx_leave"
+    ```
+    Marbles: `marbles/subscribed-in-a-dispatch.marble`
     """
 
     def __init__(self, context: Context, topic: str | None = None, event: str | None = None) -> None:
@@ -186,10 +198,16 @@ class HotStream(Stream[_T]):
     """A stream that emits whether somebody listens or not, and completes when its socket closes.
 
     ```text
-    emitted:      a---b---c---|
-    subscribed:     ^
-    observed:       --b---c---|
+    phoenix room:a    --m---n
+                      lease = channel("room:a")
+                      late = socket.messages
+    subscribed lease  ^-------!
+    subscribed late   ----^---!
+    observed lease    --x---y
+    observed late     ------y
+    m = event("news", 1)   n = event("news", 2)   x = message("news", 1)   y = message("news", 2)
     ```
+    Marbles: `marbles/hot-streams.marble`
     """
 
     def __init__(self, context: Context, topic: str | None = None, event: str | None = None) -> None:
@@ -236,10 +254,17 @@ class StateStream(HotStream[_T]):
     Equal values are dropped. It never errors; it completes when its socket closes.
 
     ```text
-    value:        a---b-----b---c---|
-    subscribed:     ^
-    observed:       a-b---------c---|
+    connects          --o
+                      lease = channel("room:a")
+                      later = socket.state
+    subscribed lease  ^-------!
+    subscribed later  ---^
+    observed lease    -
+    observed later    ---o----(xc)
+    state             (cn 2ms o)-----(xc)
+    c = "closed"   n = "connecting"   o = "open"   x = "closing"
     ```
+    Marbles: `marbles/state.marble`
     """
 
     def __init__(self, context: Context, value: _T, topic: str | None = None) -> None:
@@ -289,7 +314,20 @@ class StateStream(HotStream[_T]):
 
 
 class FaultStream(HotStream[Fault]):
-    """What ``socket.errors`` is: an observer of it that raises is only logged, or it would hear of itself for ever."""
+    """What ``socket.errors`` is: an observer of it that raises is only logged, or it would hear of itself for ever.
+
+    ```text
+    drops         --y
+    joins room:a  ----a
+    joins room:a  -#
+                  channel("room:a")
+    subscribed    ^------------------------!
+    observed      -
+    errors        --l----------k
+    a = {}   y = 1006   l = lost(1006)   k = error("JoinCrashed", "room:a", {"reason": "join crashed"})
+    ```
+    Marbles: `marbles/errors.marble`
+    """
 
     def _deliver(self, value: Fault) -> None:
         for subscriber in self.subscribers:
