@@ -24,6 +24,7 @@ from rxphoenix.testing.phoenix import VirtualPhoenix
 from rxphoenix.testing.presence import Track, Untrack, Update
 from rxphoenix.testing.threads import RealTimeUsed
 from rxphoenix.testing.topic import SentFrame, VirtualChannel, VirtualTopic
+from rxphoenix.testing.way import VirtualTransport
 from rxphoenix.testing.world import HORIZON, World, marbles
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "VirtualPhoenix",
     "VirtualScheduler",
     "VirtualTopic",
+    "VirtualTransport",
     "World",
     "marbles",
 ]

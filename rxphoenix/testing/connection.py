@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import msgspec
 from reactivex import abc
@@ -61,6 +61,7 @@ class VirtualConnection:
         phoenix: the server.
         request: what the client asked for.
         observer: the client.
+        transport: the way that it took.
 
     Example:
         ```python
@@ -80,12 +81,18 @@ class VirtualConnection:
     """
 
     def __init__(
-        self, phoenix: VirtualPhoenix, request: ConnectRequest, observer: abc.ObserverBase[TransportEvent]
+        self,
+        phoenix: VirtualPhoenix,
+        request: ConnectRequest,
+        observer: abc.ObserverBase[TransportEvent],
+        transport: Literal["websocket", "longpoll"] = "websocket",
     ) -> None:
         codec = codec_for(request.address.vsn)
         self.phoenix = phoenix
         self.request = request
         """What the client asked for, as a transport gets it."""
+        self.transport: Literal["websocket", "longpoll"] = transport
+        """The way that it took."""
         self.instant: Instant = phoenix.scheduler.instant
         """When the attempt began, in microseconds from the beginning."""
         self.asked_to_close: AskedToClose | None = None
@@ -101,7 +108,8 @@ class VirtualConnection:
         self._is_silent = False
         self._is_shut = False
         self._codec = codec
-        self.session = Session(codec or _newest_codec(), phoenix.route, idle_timeout=phoenix.idle_timeout)
+        idle_timeout = phoenix.idle_timeout if transport == "websocket" else None
+        self.session = Session(codec or _newest_codec(), phoenix.route, idle_timeout=idle_timeout)
         self._timers: dict[int, abc.DisposableBase] = {}
 
     @property
@@ -192,7 +200,7 @@ class VirtualConnection:
     def _open(self) -> None:
         if not self.is_over:
             self.is_open = True
-            self._observer.on_next(Opened(self._send))
+            self._observer.on_next(Opened(self._send, needs_heartbeat=self.transport == "websocket"))
             self.apply(self.session.open())
 
     def _send(self, frame: Frame) -> None:

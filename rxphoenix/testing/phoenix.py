@@ -26,8 +26,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
-from reactivex import Observable, abc
-from reactivex.disposable import Disposable
+from reactivex import Observable
 
 from rxphoenix.client.socket import Socket
 from rxphoenix.errors import ConnectionLost
@@ -37,7 +36,8 @@ from rxphoenix.testing.connection import VirtualConnection
 from rxphoenix.testing.drawing import Drawing, Instant, Next, microseconds
 from rxphoenix.testing.notation import parse
 from rxphoenix.testing.printing import RESERVED
-from rxphoenix.testing.topic import Answers, SentFrame, VirtualChannel, VirtualTopic
+from rxphoenix.testing.topic import SentFrame, VirtualChannel, VirtualTopic
+from rxphoenix.testing.way import VirtualTransport, check_fault
 from rxphoenix.transports.base import ConnectRequest, TransportEvent
 
 __all__ = ["SentFrame", "VirtualChannel", "VirtualConnection", "VirtualPhoenix", "VirtualTopic"]
@@ -100,7 +100,9 @@ class VirtualPhoenix:
         """The instant of the last thing that is drawn to happen of itself."""
         self._served = None if topics is None else tuple(topics)
         self._topics: dict[str, VirtualTopic] = {}
-        self._connects = Answers()
+        self._way = VirtualTransport(self, "websocket")
+        self.longpoll = VirtualTransport(self, "longpoll")
+        """A second way here, which a network may leave open when it blocks the first; for ``Fallback``."""
 
     def socket(self, **options: Any) -> Socket:
         """Make a real ``Socket`` that talks to this server.
@@ -108,7 +110,8 @@ class VirtualPhoenix:
         Arguments:
             options: those of ``Socket``.
         """
-        return Socket(options.pop("endpoint", ENDPOINT), transport=self, scheduler=self.scheduler, **options)
+        options = {"endpoint": ENDPOINT, "transport": self, **options}
+        return Socket(scheduler=self.scheduler, **options)
 
     def topic(self, topic: str) -> VirtualTopic:
         """The topic of that name: to say what happens on it, and to see what was sent to it."""
@@ -144,12 +147,7 @@ class VirtualPhoenix:
                 m.expect(socket.state).to_be("cn-c----no", states)
         ```
         """
-        read = [self.read(drawing, values, error) for drawing in drawings]
-        for drawing in read:
-            for mark in drawing.marks:
-                if isinstance(mark, Next) and mark.value != "o":
-                    _check_fault(mark)
-        self._connects.add(read)
+        self._way.connects(*drawings, values=values, error=error)
 
     def drops(self, drawing: str, values: Mapping[str, Exception | int] | None = None) -> None:
         """Draw when the link is lost, from now on: a value at each instant, by default without a close code.
@@ -166,7 +164,7 @@ class VirtualPhoenix:
         explained = {**without_code, **(values or {})}
         for mark in self.read(drawing, explained).marks:
             if isinstance(mark, Next):
-                _check_fault(mark)
+                check_fault(mark)
         self.play(drawing, explained, self.drop)
 
     def hangs(self, drawing: str) -> None:
@@ -217,16 +215,7 @@ class VirtualPhoenix:
 
     def connect(self, request: ConnectRequest) -> Observable[TransportEvent]:
         """Make the cold observable of one connection."""
-
-        def subscribe(
-            observer: abc.ObserverBase[TransportEvent], _scheduler: abc.SchedulerBase | None = None
-        ) -> abc.DisposableBase:
-            link = VirtualConnection(self, request, observer)
-            self.attempts.append(link)
-            link.begin(self._connects.next())
-            return Disposable(link.dispose)
-
-        return Observable(subscribe)
+        return self._way.connect(request)
 
     # -- what the parts need -------------------------------------------------------------------------------------
 
@@ -266,8 +255,3 @@ class VirtualPhoenix:
 
     def __repr__(self) -> str:
         return "<VirtualPhoenix>"
-
-
-def _check_fault(mark: Next) -> None:
-    if not isinstance(mark.value, (Exception, int)):
-        raise ValueError(f"{mark.symbol!r} means nothing here: give an error or a number for it in values")

@@ -12,6 +12,7 @@ from rxphoenix import (
     ConnectionLost,
     ConnectionRefused,
     ConnectTimeout,
+    Fallback,
     Fault,
     HeartbeatTimeout,
     JoinCrashed,
@@ -346,3 +347,35 @@ def test_coroutine_functions_that_wait_for_nothing_real_work(marbles: World):
     marbles.expect(socket.opened()).to_be("(a|)", {"a": None})
     marbles.advance(0)
     assert attempts(phoenix) == [({"user": "ann"}, "sesame", {"x-a": "b"})]
+
+
+# The second way.
+
+
+def test_a_second_way_has_drawings_of_its_own_and_leads_to_the_same_server():
+    with new_world() as m:
+        phoenix = m.phoenix()
+        phoenix.connects("-#")
+        phoenix.longpoll.connects("--o")
+        phoenix.topic("room:a").broadcasts("news", "-----n")
+        socket = phoenix.socket(transport=Fallback(phoenix, phoenix.longpoll, after=0.005))
+        m.expect(socket.channel("room:a").on("news"), "^-----!").to_be("-----n")
+        m.run(until="9ms")
+        assert [(attempt.transport, attempt.instant) for attempt in phoenix.attempts] == [
+            ("websocket", 0), ("longpoll", 1_000),
+        ]  # fmt: skip
+
+
+def test_over_long_polling_there_are_no_heartbeats_and_silence_is_not_minded():
+    with new_world() as m:
+        phoenix = m.phoenix(idle_timeout=1)
+        socket = phoenix.socket(transport=phoenix.longpoll, heartbeat_interval=0.5)
+        socket.connect()
+        m.run(until="100s")
+        assert str(socket.state.value) == "open"
+        assert phoenix.sent == []
+
+
+def test_what_means_nothing_in_a_drawing_of_the_second_way_is_refused_too():
+    with new_world() as m, pytest.raises(ValueError, match="'x' means nothing here"):
+        m.phoenix().longpoll.connects("--x")
