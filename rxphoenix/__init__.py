@@ -66,7 +66,9 @@ from rxphoenix.errors import (
 from rxphoenix.protocol.backoff import Delay, exponential, give_up_on, stepped
 from rxphoenix.protocol.lifecycle import ChannelState, SocketState
 from rxphoenix.protocol.message import Frame, Message, Payload, Reply
+from rxphoenix.protocol.roster import PresenceChange, PresenceSync, Roster
 from rxphoenix.protocol.serializer import JSONSerializer, JSONSerializerV1, Serializer
+from rxphoenix.protocol.snapshot import Meta, PresenceEntry, PresenceSnapshot, PresenceState
 from rxphoenix.transports.base import Transport
 from rxphoenix.transports.fallback import Fallback
 from rxphoenix.transports.memory import FallbackMemory, FileMemory, InProcessMemory
@@ -112,6 +114,7 @@ __all__ = [
     "LongPoll",
     "MalformedFrame",
     "Message",
+    "Meta",
     "NoEventLoop",
     "NotConnected",
     "NotJoined",
@@ -119,6 +122,11 @@ __all__ = [
     "Payload",
     "PayloadMismatch",
     "PhoenixError",
+    "PresenceChange",
+    "PresenceEntry",
+    "PresenceSnapshot",
+    "PresenceState",
+    "PresenceSync",
     "ProviderFailed",
     "Push",
     "PushBufferFull",
@@ -130,6 +138,7 @@ __all__ = [
     "RejoinGivenUp",
     "Reply",
     "Resume",
+    "Roster",
     "Serializer",
     "Single",
     "Socket",
