@@ -49,7 +49,7 @@ __all__ = ["GIVEN", "THEN", "ExpressionText", "Lane", "MarbleFile", "MarbleFileE
 SECTIONS: Final = ("given", "when", "then", "where")
 GIVEN: Final = {
     "phoenix": True, "joins": True, "replies": True, "hot": True, "cold": True,
-    "connects": False, "drops": False, "hangs": False, "writes": False, "machine": False,
+    "connects": False, "longpoll": False, "drops": False, "hangs": False, "writes": False, "machine": False,
 }  # fmt: skip
 """The lanes of what happens outside, and whether each needs a name."""
 

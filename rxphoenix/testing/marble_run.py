@@ -2,6 +2,7 @@
 
 The lanes under ``given``: ``phoenix TOPIC`` (what the server does on a topic), ``joins TOPIC`` and
 ``replies EVENT@TOPIC`` (how one join or push is answered, one lane for each), ``connects`` (how one attempt goes),
+``longpoll`` (how one goes on that way, which ``"transport": fallback(after)`` under ``options`` takes),
 ``drops`` and ``hangs`` (when the link is lost, or falls silent), ``writes`` (frames that come as they are), ``machine``
 (when it sleeps, or is blocked), ``hot NAME`` and ``cold NAME`` (observables of that name). ``server`` gives
 options of ``m.phoenix()``; it does not mind silence unless told otherwise.
@@ -11,7 +12,7 @@ to the socket by hand). ``options`` are those of the socket, without heartbeats 
 
 The lanes under ``then``: ``observed`` (with the name of the stream, if there are several), ``sent`` (frames, heartbeats
 left out), ``frames`` (heartbeats included), ``state`` (of the socket), ``channel TOPIC`` (its state), ``errors`` (what
-``socket.errors`` reports), ``attempts`` (to connect, with params and token) and ``subscriptions NAME``.
+``socket.errors`` reports), ``attempts`` (to connect, with params, token and way) and ``subscriptions NAME``.
 
 What lives here: what the lanes of a marble file mean. What does not: its text (``marble_file.py``), the words in its
 expressions (``marble_words.py``), and what it looks like (``marble_figure.py``).
@@ -45,6 +46,7 @@ from rxphoenix.testing.marble_words import (
 from rxphoenix.testing.notation import MarbleSyntaxError, parse, parse_subscription
 from rxphoenix.testing.phoenix import VirtualPhoenix
 from rxphoenix.testing.world import World
+from rxphoenix.transports.fallback import Fallback
 
 __all__ = ["Lanes", "run"]
 
@@ -193,8 +195,11 @@ class _Stage:
         return self._made(self._file.server, lambda: self._world.phoenix(**options))
 
     def _socket(self, phoenix: VirtualPhoenix) -> Socket:
+        def fallback(after: float) -> Fallback:
+            return Fallback(phoenix, phoenix.longpoll, after=after)
+
         text = self._file.options
-        options = {"heartbeat_interval": None, **self._options(text, OPTIONS)}
+        options = {"heartbeat_interval": None, **self._options(text, {**OPTIONS, "fallback": fallback})}
         return self._made(text, lambda: phoenix.socket(**options))
 
     def _made(self, text: ExpressionText | None, make: Callable[[], Any]) -> Any:
@@ -224,10 +229,11 @@ class _Stage:
             case "replies":
                 event, _, topic_name = lane.name.partition("@")
                 phoenix.topic(topic_name).replies(event, drawing, values=values)
-            case "connects":
+            case "connects" | "longpoll":
                 # "o" opens, whatever else a file calls so
                 faults = {symbol: value for symbol, value in values.items() if isinstance(value, (Exception, int))}
-                phoenix.connects(drawing, values=faults)
+                way = phoenix if lane.kind == "connects" else phoenix.longpoll
+                way.connects(drawing, values=faults)
             case "drops":
                 phoenix.drops(drawing, values)
             case "hangs":
@@ -293,6 +299,8 @@ class _Stage:
         return f"{self._file.path}:{lane.line}: the lane {words!r}"
 
     def _difference_of_attempts(self, phoenix: VirtualPhoenix, expected: Drawing, name: str) -> str | None:
-        marks = [Next(each.instant, Attempt(dict(each.params), each.auth_token)) for each in phoenix.attempts]
+        marks = [
+            Next(each.instant, Attempt(dict(each.params), each.auth_token, each.transport)) for each in phoenix.attempts
+        ]
         actual = Drawing(tuple(marks), frame=expected.frame, length=expected.length)
         return compare(name, expected, actual, self._lanes.values)

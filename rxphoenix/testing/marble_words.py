@@ -4,7 +4,7 @@ Under ``when``: ``socket`` (its streams, and ``connect`` for ``rx.using``), ``ch
 ``rx`` (RxPY's operators and creation functions), ``reply``, ``message`` and ``resume``, ``int`` and ``str`` (as
 types of payloads), and the observables of ``hot`` and ``cold`` lanes.
 
-In ``options`` of the socket: ``stepped``, ``exponential``, ``give_up_on``.
+In ``options`` of the socket: ``stepped``, ``exponential``, ``give_up_on``, and ``fallback(after)`` for its transport.
 
 Under ``where``:
 
@@ -18,7 +18,7 @@ suspend(seconds)  block(seconds)        the machine lane: it sleeps, or somethin
 connect()  disconnect(code, reason)  reconnect()  close_socket()      the calls lane
 message(event, payload)                 what a channel emits, but for the refs
 joined(reply, rejoin=, attempt=, gap=)  what channel.joined emits; gap(since, seconds, error, cursor), in seconds
-attempt(params, auth_token=)            the attempts lane
+attempt(params, auth_token=, transport=)      the attempts lane; transport="longpoll" on that way
 error(name, ...)                        an error of the tree: for #, and as a value of the errors lane
 ```
 
@@ -149,10 +149,12 @@ class Attempt:
 
     params: Any
     auth_token: str | None = None
+    transport: str = "websocket"
 
     def __repr__(self) -> str:
         token = "" if self.auth_token is None else f", auth_token={self.auth_token!r}"
-        return f"attempt({self.params!r}{token})"
+        way = "" if self.transport == "websocket" else f", transport={self.transport!r}"
+        return f"attempt({self.params!r}{token}{way})"
 
 
 def comparable(value: Any) -> Any:

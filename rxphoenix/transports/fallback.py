@@ -66,10 +66,22 @@ class Fallback:
         ValueError: ``after`` is not a positive number.
 
     ```text
-    first:     --#
-    second:      --O--f--f-     f: a frame
-    observed:  ----O--f--f-
+    phoenix room:a  --------m
+    connects        --r
+    longpoll        ---o
+                    channel("room:a").on("news")
+    options         {"transport": fallback(0.01)}
+    subscribed      ^-----------!
+    observed        --------p
+    attempts        w-g
+    sent            -----j------l
+    state           (cn)-o------(ac)
+    errors          -
+    r = refused(400, "no upgrades here")   m = event("news", {"body": "hello"})   p = {"body": "hello"}
+    w = attempt({})   g = attempt({}, transport="longpoll")   j = "phx_join"   l = "phx_leave"
+    c = "closed"   n = "connecting"   o = "open"   a = "closing"
     ```
+    Marbles: `marbles/fallback.marble`
 
     Example:
         ```python

@@ -51,7 +51,7 @@ ARROWS: Mapping[str, tuple[str, ...]] = {
     "rxphoenix.transports.memory": (),
     "rxphoenix.client": _BASE,
     "rxphoenix.bridges": _CLIENT,
-    "rxphoenix.testing": (*_CLIENT, *_SESSION),
+    "rxphoenix.testing": (*_CLIENT, *_SESSION, "rxphoenix.transports.fallback"),
     "rxphoenix.recording": _CLIENT,
     "rxphoenix.server": ("rxphoenix.errors", "rxphoenix.protocol", *_SESSION, "rxphoenix.server.web"),
     **dict.fromkeys(_SESSION, ("rxphoenix.errors", "rxphoenix.protocol", *_SESSION)),
