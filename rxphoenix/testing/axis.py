@@ -99,6 +99,27 @@ class Axis:
         width = self._positions[index + 1] - self._positions[index]
         return self._positions[index] + width * (instant - earlier) / (later - earlier)
 
+    def windows(self, widest: float) -> tuple[tuple[float, float], ...]:
+        """Cut the axis into pieces that are not wider, as lines of text are: between instants, never at one.
+
+        Arguments:
+            widest: how wide a piece may be, in pixels; one that cannot be cut is wider.
+
+        Returns:
+            Where each piece begins and ends, in pixels.
+        """
+        cuts, possible = [0.0], 0.0
+        for before, after in pairwise(self._positions):
+            # behind the mark of a fold, else halfway
+            width = after - before
+            folded = any(before < fold < after for fold in self.folds)
+            if after + _END > cuts[-1] + widest and possible > cuts[-1]:
+                cuts.append(possible)
+            possible = before + width * (0.75 if folded else 0.5)
+        if self.width > cuts[-1] + widest and possible > cuts[-1]:
+            cuts.append(possible)
+        return tuple(pairwise([*cuts, self.width]))
+
     def _ticks(self) -> Iterator[Tick]:
         taken: list[tuple[float, float]] = []
         marked: set[Instant] = set()

@@ -7,6 +7,7 @@ What lives here: which rows of a file make its figure, and in which order. What 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import groupby
 
 from rxphoenix.testing.drawing import FRAME, Drawing, microseconds
 from rxphoenix.testing.marble_file import Lane, MarbleFile
@@ -55,20 +56,37 @@ def _rows(file: MarbleFile) -> Iterator[Row]:
     subscribed = {stream.name: stream.subscribed for stream in file.streams}
     if file.server is not None:
         yield Note(f"server {file.server.source}")
-    for lane in _above(file):
-        yield DrawnLane(_label(lane), lanes.drawing(lane))
+    for label, lane in _above(file):
+        yield DrawnLane(label, lanes.drawing(lane))
+    questions = [words for kind, words in _QUESTIONS.items() if any(lane.kind == kind for lane in file.given)]
+    if questions:
+        yield Note("; ".join(questions))
     options = [] if file.options is None else [f"options {file.options.source}"]
     yield Operator("\n".join([*_expressions(file), *options]))
     for lane in file.then:
         drawing, when = lanes.drawing(lane), subscribed.get(lane.name) if lane.kind == "observed" else None
         if when is not None:
-            shown = lanes.drawing(when)
-            drawing = Drawing(drawing.marks, shown.subscribed, shown.disposed, drawing.frame, drawing.length)
+            drawn = lanes.drawing(when)
+            drawing = Drawing(drawing.marks, drawn.subscribed, drawn.disposed, drawing.frame, drawing.length)
         yield DrawnLane(_label(lane), drawing)
 
 
-def _above(file: MarbleFile) -> tuple[Lane, ...]:
-    return file.given if file.calls is None else (*file.given, file.calls)
+_QUESTIONS = {
+    "connects": "connects: from each attempt on",
+    "joins": "joins: from each join on",
+    "replies": "replies: from each push on",
+}
+"""What the lanes of answers are drawn from."""
+
+
+def _above(file: MarbleFile) -> Iterator[tuple[str, Lane]]:
+    """The lanes above the expressions, each with its label; the same answer several times in a row is one lane."""
+    alike = groupby(file.given, lambda lane: (lane.kind, lane.name, lane.drawing, lane.kind in _QUESTIONS or lane))
+    for _key, group in alike:
+        first, *more = group
+        yield _label(first) + (f" \N{MULTIPLICATION SIGN}{len(more) + 1}" if more else ""), first
+    if file.calls is not None:
+        yield _label(file.calls), file.calls
 
 
 def _label(lane: Lane) -> str:
@@ -111,21 +129,22 @@ def figure_text(file: MarbleFile) -> str:
         ```
     """
     drawn = [stream.subscribed for stream in file.streams if stream.subscribed is not None]
-    above, below = _above(file), (*drawn, *file.then)
-    width = max(len(_label(lane)) for lane in (*above, *below)) + 2
+    above, below = list(_above(file)), [(_label(lane), lane) for lane in (*drawn, *file.then)]
+    width = max(len(label) for label, _ in (*above, *below)) + 2
     frame = microseconds(file.frame)
     lines = [] if frame == FRAME else [f"{'frame':<{width}}{duration_text(frame)}"]
     lines += [] if file.server is None else [f"{'server':<{width}}{file.server.source}"]
-    lines += [f"{_label(lane):<{width}}{lane.drawing}" for lane in above]
+    lines += [f"{label:<{width}}{lane.drawing}" for label, lane in above]
     lines += [f"{'':<{width}}{line}" for text in _expressions(file) for line in text.splitlines()]
     lines += [] if file.options is None else [f"{'options':<{width}}{' '.join(file.options.source.split())}"]
-    lines += [f"{_label(lane):<{width}}{lane.drawing}" for lane in below]
+    lines += [f"{label:<{width}}{lane.drawing}" for label, lane in below]
     return "\n".join(line.rstrip() for line in [*lines, *_legend(file)])
 
 
 def _legend(file: MarbleFile) -> Iterator[str]:
     """What the letters stand for, several in a line."""
-    drawn = {character for lane in (*_above(file), *file.then) for character in lane.drawing}
+    lanes = [lane for _, lane in _above(file)]
+    drawn = {character for lane in (*lanes, *file.then) for character in lane.drawing}
     used = drawn - RESERVED | drawn & {"#"}
     line = ""
     for symbol, text in file.values.items():

@@ -96,6 +96,16 @@ def run(file: MarbleFile) -> None:
         raise MarbleFailure("\n\n".join(problems))
 
 
+class _Answer(Exception):
+    """What ``#`` means as an answer of a server, for the figure."""
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+_ANSWERS = {"connects": _Answer("refused, or lost"), "joins": _Answer("crash"), "replies": _Answer("crash")}
+
+
 class Lanes:
     """The values and drawings of a marble file, evaluated.
 
@@ -127,7 +137,8 @@ class Lanes:
         if lane.kind in ("subscribed", "subscriptions"):
             subscribed, disposed = self.at(lane, lambda: parse_subscription(lane.drawing, frame=frame))
             return Drawing((), subscribed=subscribed, disposed=disposed)
-        return self.at(lane, lambda: parse(lane.drawing, self.values, self.error, frame=frame))
+        error = _ANSWERS.get(lane.kind, self.error)
+        return self.at(lane, lambda: parse(lane.drawing, self.values, error, frame=frame))
 
     def at(self, lane: Lane, action: Callable[[], Any]) -> Any:
         """Do something with a lane; a mistake in its drawing is pointed at in the file."""

@@ -37,6 +37,26 @@ def test_each_file_of_the_specification_runs_fast_and_can_be_drawn(path: Path) -
     assert file.title.endswith(".")
 
 
+def test_a_figure_tells_what_answers_are_and_counts_those_that_are_alike() -> None:
+    file = read(small(given="""joins a  #
+  joins a  #
+  joins a  -j
+  joins b  -j
+  connects #
+  hot keys -a
+  hot other -a""", when='channel("a")'))  # fmt: skip
+    picture = figure(file)
+    for shown in (
+        "joins a \N{MULTIPLICATION SIGN}2",
+        "crash",
+        "refused, or lost",
+        "connects: from each attempt on; joins",
+    ):
+        assert shown in picture
+    labels = ["joins a \N{MULTIPLICATION SIGN}2", "joins a", "joins b", "connects", "hot keys", "hot other"]
+    assert [line.split("  ")[0] for line in figure_text(file).splitlines()][:6] == labels
+
+
 def test_a_figure_shows_options_calls_and_subscriptions() -> None:
     file = read(small(given='server {"latency": 0.001}\n  phoenix a ---n', when="""first = channel("a")
   subscribed first -^--!

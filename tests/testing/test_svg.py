@@ -122,6 +122,57 @@ def test_instants_are_written_with_their_units():
     ]  # fmt: skip
 
 
+def test_what_is_too_wide_for_a_page_goes_on_below_and_nothing_is_lost():
+    values = {str(digit): digit for digit in range(10)}
+    drawing = parse("0123456789" * 12, values)
+    picture = svg([Lane("source", drawing), Operator("map(f)"), Lane("short", parse("-a-|"))], title="Wide")
+    root = ElementTree.fromstring(picture)
+    assert float(root.get("width", "")) < 1_000
+    assert len([each for each in elements(picture) if each.tag == f"{SVG}circle"]) == 121
+    assert sum(text.endswith(" at 119ms") for text in told(picture)) == 1
+    pieces = texts(picture).count("source")
+    assert pieces == len(of_class(picture, "axis")) > 3
+    assert texts(picture).count("short") == 1, "what has ended is not drawn again"
+    assert texts(picture).count("map(f)") == 1
+    times = [float(text.removesuffix("ms")) for text in texts(picture) if re.fullmatch(r"\d+(ms)?", text) and
+             text not in values]  # fmt: skip
+    assert times == sorted(times)
+
+
+def test_an_axis_is_cut_between_instants():
+    axis = Axis([parse("a-b 1s c" + "-d" * 40)])
+    windows = axis.windows(400)
+    assert windows[0][0] == 0
+    assert windows[-1][1] == axis.width
+    assert all(stop == start for (_, stop), (start, _) in pairwise(windows))
+    assert all(stop - start <= 400 for start, stop in windows)
+    cuts = [stop for _, stop in windows[:-1]]
+    happening = [axis.position(instant) for instant in (0, 2_000, *range(1_003_000, 1_085_000, 2_000))]
+    assert min(abs(cut - position) for cut in cuts for position in happening) >= 14
+    assert axis.windows(10_000) == ((0, axis.width),)
+
+
+def test_a_fold_is_never_cut():
+    axis = Axis([parse(" 1s ".join("abcdefghijklmnop"))])
+    for widest in range(100, 600, 37):
+        cuts = [stop for _, stop in axis.windows(widest)[:-1]]
+        assert all(abs(cut - fold) > 8 for cut in cuts for fold in axis.folds)
+
+
+def test_an_error_without_room_is_told_below_and_long_texts_are_broken():
+    late = Lane("late", parse("-" * 5 + "a-" * 12 + "#", error=ValueError("x" * 60)))
+    early = Lane("early", parse("#", error=KeyError("k")))
+    words = "combine(" + ", ".join(f"stream_{number}" for number in range(30)) + ")"
+    picture = svg([late, early, Operator(words)], title="word " * 60)
+    assert float(ElementTree.fromstring(picture).get("width", "")) < 1_000
+    assert texts(picture)[-1] == f"ValueError('{'x' * 60}')"
+    assert len(of_class(picture, "error")) == 3
+    assert len(of_class(picture, "heading")) > 1
+    broken = [text for text in texts(picture) if "stream_" in text]
+    assert len(broken) > 1
+    assert " ".join(text.strip() for text in broken) == words
+
+
 def test_text_is_escaped_and_nothing_is_loaded_or_run():
     evil = "<script>alert('&\"')</script>"
     drawing = Drawing((Next(0, evil), Failed(1_000, ValueError(evil))))
