@@ -35,7 +35,7 @@ from reactivex.disposable import Disposable, SerialDisposable
 from rxphoenix.errors import ConnectionRefused, ConnectTimeout
 from rxphoenix.transports.base import CloseRequest, Closing, ConnectRequest, Opened, Ping, Transport, TransportEvent
 from rxphoenix.transports.memory import FallbackMemory, InProcessMemory
-from rxphoenix.transports.waiting import call_after
+from rxphoenix.transports.waiting import deadline
 
 __all__ = ["Fallback"]
 
@@ -251,7 +251,7 @@ class _Attempt:
 
     def _wait(self) -> None:
         self._stop_waiting()
-        self._timer = call_after(self._request.scheduler, self._fallback.after, self._fall_back)
+        self._timer = deadline(self._request.scheduler, self._fallback.after, self._fall_back)
 
     def _stop_waiting(self) -> None:
         if self._timer is not None:

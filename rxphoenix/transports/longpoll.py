@@ -26,7 +26,7 @@ import math
 import ssl as ssl_module
 from collections import deque
 from contextvars import ContextVar
-from datetime import datetime, timedelta
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -170,8 +170,9 @@ class _Session(Carrier):
         self._wake = asyncio.Event()
         self._posts_begun = self._posts_answered = 0
         self._post_answered = asyncio.Event()
-        self._busy_until: datetime | None = None
+        self._is_doubtful = False
         """Set after a 408, until a later poll is answered: whether the session lives is not known."""
+        self._patience: abc.DisposableBase | None = None
 
     # -- beginning and end ---------------------------------------------------------------------------------------
 
@@ -187,8 +188,9 @@ class _Session(Carrier):
         self._deadline = call_after(self._request.scheduler, close.grace, self._task.cancel)
 
     def _ended(self) -> None:
-        if self._deadline is not None:
-            self._deadline.dispose()
+        for timer in (self._deadline, self._patience):
+            if timer is not None:
+                timer.dispose()
 
     async def run(self) -> ConnectionFault:
         """Open a session and carry frames; returns why it ended."""
@@ -236,13 +238,12 @@ class _Session(Carrier):
 
     async def _poll(self) -> ConnectionFault:
         while True:
-            posts, by_header, was_busy = self._posts_answered, self._by_header, self._busy_until is not None
+            posts, by_header, was_doubtful = self._posts_answered, self._by_header, self._is_doubtful
             answer = await self._ask("GET", by_header)
             if answer.status in (200, 204):
                 self._token = answer.token or self._token
-                if was_busy:  # a poll that began before can run out by itself, and tells nothing
-                    self._busy_until = None
-                    self._wake.set()
+                if was_doubtful:  # a poll that began before can run out by itself, and tells nothing
+                    self._believe()
                 for frame in answer.frames():
                     if self._asked:  # an observer did
                         return ConnectionLost("it was closed")
@@ -253,10 +254,25 @@ class _Session(Carrier):
                 while self._posts_begun > self._posts_answered:
                     self._post_answered.clear()
                     await self._post_answered.wait()
-            elif self._busy_until is not None and self._request.scheduler.now < self._busy_until:
+            elif self._patience is not None:
                 await pause(self._request.scheduler, _BETWEEN)
             elif not self._ignores(by_header):
                 return ConnectionLost("the session is gone")
+
+    def _doubt(self) -> None:
+        """The session may be busy for a while yet: what seems gone is asked again, and what is sent waits."""
+        self._is_doubtful = True
+        self._patience = call_after(self._request.scheduler, _PATIENCE, self._be_impatient)
+
+    def _be_impatient(self) -> None:
+        if self._patience is not None:
+            self._patience.dispose()
+            self._patience = None
+
+    def _believe(self) -> None:
+        self._is_doubtful = False
+        self._be_impatient()
+        self._wake.set()
 
     def _ignores(self, by_header: bool) -> bool:
         """Whether the server knew of no session because it does not read the header; the query is used from now on."""
@@ -270,7 +286,7 @@ class _Session(Carrier):
 
     async def _post(self) -> ConnectionFault:
         while True:
-            while not self._outgoing or self._busy_until is not None:
+            while not self._outgoing or self._is_doubtful:
                 if self._asked:  # nobody polls any more who could tell whether it lives
                     break
                 self._wake.clear()
@@ -294,7 +310,7 @@ class _Session(Carrier):
             if status == 200:
                 return None
             if status == 408 and batch.count == 1:
-                self._busy_until = self._request.scheduler.now + timedelta(seconds=_PATIENCE)
+                self._doubt()
                 return None
             if status == 408:
                 self._lessons.frames_at_once = 1

@@ -1,6 +1,6 @@
-"""Waiting in a coroutine, by the clock of a scheduler.
+"""Waiting by the clock of a scheduler, in coroutines and elsewhere.
 
-What lives here: a pause, and a limit to how long something may take. What does not: what is waited for.
+What lives here: calls to come, a pause, and limits to how long something may take. What does not: what is waited for.
 """
 
 from __future__ import annotations
@@ -8,10 +8,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 from reactivex import abc
+from reactivex.disposable import SerialDisposable
 
-__all__ = ["call_after", "pause", "time_limit"]
+__all__ = ["call_after", "deadline", "pause", "time_limit"]
+
+_LATE = timedelta(seconds=1)
+_REPRIEVE = 1.0
+"""Seconds that a limit is put off if its time comes late: what came meanwhile has not been read yet."""
 
 
 def call_after(scheduler: abc.SchedulerBase, seconds: float, action: Callable[[], object]) -> abc.DisposableBase:
@@ -21,6 +27,25 @@ def call_after(scheduler: abc.SchedulerBase, seconds: float, action: Callable[[]
         action()
 
     return scheduler.schedule_relative(seconds, run)
+
+
+def deadline(scheduler: abc.SchedulerBase, seconds: float, action: Callable[[], object]) -> abc.DisposableBase:
+    """Call a function when something has taken too long; dispose to prevent it.
+
+    If the machine slept, or the loop was blocked, its time comes late, and what was waited for may be there unread: so
+    it is called a second after.
+    """
+    timer = SerialDisposable()
+    due = scheduler.now + timedelta(seconds=seconds)
+
+    def expire() -> None:
+        if scheduler.now - due > _LATE:
+            timer.disposable = call_after(scheduler, _REPRIEVE, action)
+        else:
+            action()
+
+    timer.disposable = call_after(scheduler, seconds, expire)
+    return timer
 
 
 async def pause(scheduler: abc.SchedulerBase, seconds: float) -> None:
@@ -45,7 +70,7 @@ async def time_limit(scheduler: abc.SchedulerBase, seconds: float) -> AsyncGener
         expired = True
         task.cancel()
 
-    timer = call_after(scheduler, seconds, expire)
+    timer = deadline(scheduler, seconds, expire)
     try:
         yield
     except asyncio.CancelledError:
