@@ -25,8 +25,8 @@ __all__ = ["MOST_FRAMES", "Answer", "Batch", "read_answer", "take_batch"]
 MOST_FRAMES = 100
 """How many frames a server takes in one post; it drops the rest without a word."""
 
-_MOST_BYTES = 4_000_000
-"""How many bytes several frames may have together; a server reads some 8 MB in all."""
+_MOST_BYTES = 1_000_000
+"""How many bytes several frames may have together: a post must arrive in time, on a slow line too."""
 
 _LINES = "application/x-ndjson"
 _ONE = "application/json"

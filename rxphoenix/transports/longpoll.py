@@ -11,7 +11,8 @@ hold messages that no other answer will have. So one that fails ends the session
 A server that is busy with a slow join cannot say so. To a poll it answers as if the session were gone, while the post
 of the join is unanswered: then the same session is asked again later. To the post it answers 408, when its window is
 over: a frame that was posted alone was taken all the same, and the session goes on; of several, those behind the slow
-one are dropped, so the session ends, and from then on this socket posts one frame at a time.
+one are dropped, so the session ends, and from then on this socket posts one frame at a time. So it does, too, after a
+post of several frames that was not answered in time.
 
 What lives here: one session at a time. What does not: how frames are written into bodies (``protocol/polling.py``),
 and when to connect again.
@@ -363,6 +364,8 @@ class _Session(Carrier):
             fault = self._fault(str(error))
         except TimeoutError:
             fault = self._fault(f"no answer within {transport.timeout:g} s")
+            if batch is not None and batch.count > 1:  # it may have been slow joins, and will be again
+                self._lessons.frames_at_once = 1
         except Exception as error:  # whatever it is, its words may hold an address
             fault = self._fault(without_address(error))
             if request.reused and self._request.scheduler.now - began < _AT_ONCE:

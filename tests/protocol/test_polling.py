@@ -50,7 +50,7 @@ def test_a_message_of_several_lines_goes_alone():
 
 
 def test_what_is_big_together_goes_apart_and_what_is_big_alone_goes_anyway():
-    big = Frame(b'["' + b"x" * 3_000_000 + b'"]')
+    big = Frame(b'["' + b"x" * 600_000 + b'"]')
     bigger = Frame(b'["' + b"x" * 9_000_000 + b'"]')
     waiting = deque([big, big, bigger, text(1)])
     assert [take_batch(waiting).count for _ in range(4)] == [1, 1, 1, 1]

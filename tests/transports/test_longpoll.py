@@ -8,6 +8,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+import trustme
 from aiohttp import web
 
 from rxphoenix.errors import ConnectionLost, ConnectionRefused
@@ -17,6 +18,7 @@ from rxphoenix.transports.base import CloseRequest, Closing, Opened
 from rxphoenix.transports.longpoll import LongPoll
 from tests.transports.peers import Listener, Seen, for_ever, read_head, request_to, tcp_server, web_server
 from tests.transports.polling_peer import TOKEN, PollingPeer, Session, polling_peer
+from tests.transports.test_websocket import contexts
 
 JOIN = Frame(b'["1","1","room:a","phx_join",{}]')
 LINES = "application/x-ndjson"
@@ -637,6 +639,31 @@ async def test_a_408_to_several_frames_ends_the_session_and_from_then_on_they_go
         session.listener.subscription.dispose()
 
 
+async def test_after_a_post_of_several_frames_without_an_answer_they_go_one_by_one_too():
+    async with polling_peer() as peer:
+        memory: dict[object, object] = {}
+        scheduler = VirtualScheduler()
+        session = Session(peer, memory=memory, scheduler=scheduler)
+        poll = await peer.open()
+        send = await session.listener.opened()
+        scheduler.pass_until(SECOND)
+        send(JOIN)
+        send(text(2))
+        await peer.post()
+        poll.answer(204)
+        await peer.get()
+        scheduler.pass_until(21 * SECOND)
+        assert (await lost(session)).reason == "no answer within 20 s"
+
+        session = Session(peer, memory=memory)
+        await peer.open()
+        send = await session.listener.opened()
+        send(JOIN)
+        send(text(2))
+        assert (await peer.post()).body == JOIN.data
+        session.listener.subscription.dispose()
+
+
 # Ends that were asked for.
 
 
@@ -959,6 +986,42 @@ async def test_a_proxy_relays_the_requests():
             ("GET", "http://phoenix.example.com/socket/longpoll?vsn=2.0.0&token=T"),
             ("POST", "http://phoenix.example.com/socket/longpoll?vsn=2.0.0&token=T"),
         ]
+        listener.subscription.dispose()
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+async def test_proxies_of_the_environment_are_used_when_it_is_trusted(trusted: bool, monkeypatch: pytest.MonkeyPatch):
+    for name in ("no_proxy", "NO_PROXY", "all_proxy", "ALL_PROXY", "HTTP_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    async with polling_peer() as proxy, polling_peer() as peer:
+        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{proxy.port}")
+        session = Session(peer, LongPoll(trust_env=trusted))
+        asked = await (proxy if trusted else peer).get()
+        assert asked.headers["Host"] == f"127.0.0.1:{peer.port}"
+        session.listener.subscription.dispose()
+
+
+async def answer_by_hand(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """One session on bare TCP, whose first poll is never answered."""
+    first, _ = await read_head(reader)
+    if "token=" not in first:
+        writer.write(b'HTTP/1.1 200 OK\r\nContent-Length: 42\r\n\r\n{"status":410,"token":"T","messages":[] }\n')
+    await for_ever()
+
+
+@pytest.mark.may_leave("errors", reason="asyncio logs that the client hung up on the server's certificate")
+@pytest.mark.parametrize("ssl", ["unknown", "known", False])
+async def test_tls_is_verified_as_it_was_said(ssl: Any):
+    server, client = contexts(trustme.CA())
+    async with tcp_server(answer_by_hand, server) as port:
+        transport = LongPoll() if ssl == "unknown" else LongPoll(ssl=client if ssl == "known" else False)
+        listener = Listener(transport.connect(request_to(f"wss://localhost:{port}/socket")))
+        if ssl == "unknown":
+            error = await listener.error()
+            assert isinstance(error, ConnectionRefused)
+            assert str(error).startswith("TLS failed")
+        else:
+            await listener.opened()
         listener.subscription.dispose()
 
 

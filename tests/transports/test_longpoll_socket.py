@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from random import Random
 from typing import Any
 
 import aiohttp
@@ -262,3 +263,56 @@ async def test_a_join_during_which_the_session_seems_gone_is_waited_for():
             Gated.gate.set()
             assert await asyncio.wait_for(reply, PATIENCE) == {"n": 1}
             assert errors.count == 0
+
+
+class Counting(ServerChannel[ServerSocket]):
+    """Notes each push that arrives, tells everybody of it, and replies."""
+
+    arrived: list[int]
+
+    async def handle_in(self, event: Any, payload: Any) -> Reply:
+        self.arrived.append(payload["n"])
+        self.broadcast("seen", payload)
+        return Reply("ok", payload)
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_whatever_breaks_nothing_is_posted_twice_and_nothing_is_lost_without_a_word(seed: int):
+    random = Random(seed)
+    Counting.arrived = []
+    endpoint = Endpoint()
+    endpoint.socket("/socket", ServerSocket, channels={"*": Counting}, longpoll=Polling(window=0.3, patience=0.02))
+    async with PhoenixServer(endpoint) as server, on(server, reconnect_after=lambda attempt, error: 0.001) as socket:
+        room, told = socket.channel("room:a"), list[int]()
+        socket.messages.subscribe(
+            lambda message: told.append(message.payload["n"]) if message.event == "seen" else None
+        )
+        outcomes: dict[int, str] = {}
+
+        async def push(number: int) -> None:
+            try:
+                assert await room.push("count", {"n": number}) == {"n": number}
+                outcomes[number] = "replied"
+            except PushInterrupted as interrupted:
+                outcomes[number] = "in doubt" if interrupted.args[0].endswith("unknown") else "not sent"
+
+        async def break_it() -> None:
+            for _ in range(12):
+                await asyncio.sleep(random.uniform(0, 0.06))
+                server.drop_connections()
+
+        async with room.hold(), asyncio.TaskGroup() as group:
+            group.create_task(break_it())
+            for number in range(600):
+                group.create_task(push(number))
+                if number % 10 == 0:
+                    await asyncio.sleep(random.uniform(0, 0.02))
+
+        arrived = Counting.arrived
+        assert sorted(outcomes) == list(range(600))
+        assert len(set(arrived)) == len(arrived)
+        assert {number for number, outcome in outcomes.items() if outcome == "replied"} <= set(arrived)
+        assert not {number for number, outcome in outcomes.items() if outcome == "not sent"} & set(arrived)
+        assert len(set(told)) == len(told)
+        assert sorted(told, key=arrived.index) == told
+        assert {"replied", "in doubt"} <= set(outcomes.values())  # something broke, and most did not
