@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import groupby
 
-from rxphoenix.testing.drawing import FRAME, Drawing, microseconds
+from rxphoenix.protocol.lifecycle import SocketState
+from rxphoenix.testing.drawing import FRAME, Drawing, Next, microseconds
 from rxphoenix.testing.marble_file import Lane, MarbleFile
-from rxphoenix.testing.marble_run import Lanes
+from rxphoenix.testing.marble_lanes import Lanes
+from rxphoenix.testing.notation import parse, parse_subscription
 from rxphoenix.testing.printing import RESERVED, duration_text
 from rxphoenix.testing.svg import Lane as DrawnLane
 from rxphoenix.testing.svg import Note, Operator, Row, svg
@@ -52,27 +54,85 @@ def figure(file: MarbleFile) -> str:
 
 
 def _rows(file: MarbleFile) -> Iterator[Row]:
-    lanes = Lanes(file)
+    drawings = _Drawings(file)
     subscribed = {stream.name: stream.subscribed for stream in file.streams}
     if file.server is not None:
         yield Note(f"server {file.server.source}")
     for label, lane in _above(file):
-        yield DrawnLane(label, lanes.drawing(lane))
+        yield DrawnLane(label, drawings.of(lane))
     questions = [words for kind, words in _QUESTIONS.items() if any(lane.kind == kind for lane in file.given)]
     if questions:
         yield Note("; ".join(questions))
     options = [] if file.options is None else [f"options {file.options.source}"]
     yield Operator("\n".join([*_expressions(file), *options]))
     for lane in file.then:
-        drawing, when = lanes.drawing(lane), subscribed.get(lane.name) if lane.kind == "observed" else None
-        if when is not None:
-            drawn = lanes.drawing(when)
-            drawing = Drawing(drawing.marks, drawn.subscribed, drawn.disposed, drawing.frame, drawing.length)
-        yield DrawnLane(_label(lane), drawing)
+        when = subscribed.get(lane.name) if lane.kind == "observed" else None
+        yield DrawnLane(_label(lane), drawings.of(lane) if when is None else drawings.between(lane, when))
+
+
+class _AsWritten:
+    """A value as the file writes it."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _AsWritten) and other._text == self._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    def __repr__(self) -> str:
+        return self._text
+
+
+class _Answer(Exception):
+    """What ``#`` means as an answer of a server."""
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+_CRASH, _REFUSED = _Answer("crash"), _Answer("refused, or lost")
+_ANSWERS = {"connects": _REFUSED, "longpoll": _REFUSED, "joins": _CRASH, "replies": _CRASH}
+
+
+class _Drawings:
+    """The drawings of a file: its values are shown as they are written, its errors in their own words."""
+
+    def __init__(self, file: MarbleFile) -> None:
+        self._lanes = Lanes(file)
+        self._frame = file.frame
+        written = {symbol: _AsWritten(" ".join(text.source.split())) for symbol, text in file.values.items()}
+        values = self._lanes.values
+        self._shown = {key: value if isinstance(value, Exception) else written[key] for key, value in values.items()}
+        # an attempt fails with a fault, or opens by "o", which may well be the letter of the state "open", too
+        self._outcomes = {
+            key: self._shown[key]
+            for key, value in values.items()
+            if isinstance(value, (Exception, int)) or (key, value) == ("o", SocketState.OPEN)
+        }
+
+    def of(self, lane: Lane) -> Drawing:
+        """The drawing of one lane."""
+        if lane.kind in ("subscribed", "subscriptions"):
+            subscribed, disposed = self._lanes.at(lane, lambda: parse_subscription(lane.drawing, frame=self._frame))
+            return Drawing((), subscribed=subscribed, disposed=disposed)
+        values = self._outcomes if lane.kind in ("connects", "longpoll") else self._shown
+        error = _ANSWERS.get(lane.kind, self._lanes.error)
+        return self._lanes.at(lane, lambda: parse(lane.drawing, values, error, frame=self._frame))
+
+    def between(self, lane: Lane, subscribed: Lane) -> Drawing:
+        """The drawing of a stream with its subscription; a disposal after its end is none."""
+        drawing, when = self.of(lane), self.of(subscribed)
+        is_over = bool(drawing.marks) and not isinstance(drawing.marks[-1], Next)
+        disposed = None if is_over else when.disposed
+        return Drawing(drawing.marks, when.subscribed, disposed, drawing.frame, drawing.length)
 
 
 _QUESTIONS = {
     "connects": "connects: from each attempt on",
+    "longpoll": "longpoll: from each attempt on that way",
     "joins": "joins: from each join on",
     "replies": "replies: from each push on",
 }

@@ -29,12 +29,11 @@ from reactivex import operators as ops
 from rxphoenix.client.socket import Socket
 from rxphoenix.testing.drawing import Drawing, Next
 from rxphoenix.testing.expectations import ColdObservable, HotObservable, MarbleFailure, compare
-from rxphoenix.testing.expression import ForbiddenExpression, evaluate
 from rxphoenix.testing.marble_file import ExpressionText, Lane, MarbleFile, StreamText
+from rxphoenix.testing.marble_lanes import Lanes
 from rxphoenix.testing.marble_words import (
     OPTIONS,
     STREAMS,
-    VALUES,
     Act,
     Attempt,
     Call,
@@ -43,12 +42,12 @@ from rxphoenix.testing.marble_words import (
     SocketFace,
     comparable,
 )
-from rxphoenix.testing.notation import MarbleSyntaxError, parse, parse_subscription
+from rxphoenix.testing.notation import parse
 from rxphoenix.testing.phoenix import VirtualPhoenix
 from rxphoenix.testing.world import World
 from rxphoenix.transports.fallback import Fallback
 
-__all__ = ["Lanes", "run"]
+__all__ = ["run"]
 
 
 def run(file: MarbleFile) -> None:
@@ -94,61 +93,6 @@ def run(file: MarbleFile) -> None:
     problems += stage.problems()
     if problems:
         raise MarbleFailure("\n\n".join(problems))
-
-
-class _Answer(Exception):
-    """What ``#`` means as an answer of a server, for the figure."""
-
-    def __repr__(self) -> str:
-        return str(self)
-
-
-_ANSWERS = {"connects": _Answer("refused, or lost"), "joins": _Answer("crash"), "replies": _Answer("crash")}
-
-
-class Lanes:
-    """The values and drawings of a marble file, evaluated.
-
-    Arguments:
-        file: the file, read.
-    """
-
-    def __init__(self, file: MarbleFile) -> None:
-        self.file = file
-        self.values: Mapping[str, Any] = {symbol: self.evaluate(text, VALUES) for symbol, text in file.values.items()}
-        """What each symbol stands for."""
-        error = self.values.get("#")
-        self.error: Exception | None = error if isinstance(error, Exception) else None
-        """What ``#`` stands for, ``None`` for the usual."""
-
-    def evaluate(self, text: ExpressionText, names: Mapping[str, Any]) -> Any:
-        """Evaluate an expression; raises ``MarbleFileError`` for what it may not, and for what it raises."""
-        try:
-            return evaluate(text.source, names)
-        except ForbiddenExpression as error:
-            raise self.file.mistake(text.line, text.column + error.column, error.problem) from None
-        except Exception as error:
-            problem = f"the expression raised {type(error).__name__}: {error}"
-            raise self.file.mistake(text.line, text.column, problem) from error
-
-    def drawing(self, lane: Lane) -> Drawing:
-        """Read the drawing of a lane, whatever it is of; raises ``MarbleFileError``."""
-        frame = self.file.frame
-        if lane.kind in ("subscribed", "subscriptions"):
-            subscribed, disposed = self.at(lane, lambda: parse_subscription(lane.drawing, frame=frame))
-            return Drawing((), subscribed=subscribed, disposed=disposed)
-        error = _ANSWERS.get(lane.kind, self.error)
-        return self.at(lane, lambda: parse(lane.drawing, self.values, error, frame=frame))
-
-    def at(self, lane: Lane, action: Callable[[], Any]) -> Any:
-        """Do something with a lane; a mistake in its drawing is pointed at in the file."""
-        try:
-            return action()
-        except MarbleSyntaxError as error:
-            problem = f"{error.problem}; expected {error.expected}"
-            raise self.file.mistake(lane.line, lane.column + error.offset, problem) from None
-        except (ValueError, TypeError) as error:
-            raise self.file.mistake(lane.line, lane.column, str(error)) from None
 
 
 class _Stage:

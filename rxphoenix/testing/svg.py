@@ -264,7 +264,8 @@ class _Picture:
         widest = max(columns(line) for line in lines) * _MONOSPACE
         x = (self.left + self.right - widest) / 2
         for number, line in enumerate(lines):
-            self._add("text", line, x=x, y=y + 22 + number * _LINE_HEIGHT, class_="mono")
+            indent = (len(line) - len(line.lstrip())) * _MONOSPACE
+            self._add("text", line.lstrip(), x=x + indent, y=y + 22 + number * _LINE_HEIGHT, class_="mono")
         return y + height + 8
 
     def _note(self, text: str, y: float) -> float:

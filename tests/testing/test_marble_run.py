@@ -94,8 +94,15 @@ def test_a_figure_shows_values_as_the_file_writes_them() -> None:
                       where='n = event("x", 1)\n  m = message("x", 1)'))  # fmt: skip
     run(file)
     picture = figure(file)
-    assert "event('x', 1)" in picture.replace("&#x27;", "'").replace("&apos;", "'")
-    assert "message('x', 1)" in picture.replace("&#x27;", "'").replace("&apos;", "'")
+    assert 'event("x", 1)' in picture.replace("&quot;", '"')
+    assert 'message("x", 1)' in picture.replace("&quot;", '"')
+
+
+def test_a_figure_shows_no_disposal_after_the_end() -> None:
+    text = small(given="hot keys -a|", when="keys\n  subscribed ^----!", then="observed -a|")
+    run(read(text))
+    assert "disposed at" not in figure(read(text))
+    assert "disposed at 5ms" in figure(read(text.replace("-a|", "-a-")))
 
 
 def test_there_is_a_specification() -> None:
