@@ -75,8 +75,8 @@ class LongPoll:
         proxy: the URL of an HTTP proxy.
         trust_env: whether to take proxies from the environment (``HTTPS_PROXY`` and its like).
 
-    With ``Socket(session=...)`` proxies, cookies and TLS are the session's business, where they are not said here; it
-    needs two connections to the server at once.
+    With ``Socket(session=...)`` proxies, cookies and TLS are the session's business, where they are not said here, and
+    so is how long connections are kept; it needs two connections to the server at once.
 
     Raises:
         ValueError: a number is out of its range.

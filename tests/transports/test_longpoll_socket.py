@@ -252,12 +252,12 @@ class Gated(ServerChannel[ServerSocket]):
 async def test_a_join_during_which_the_session_seems_gone_is_waited_for():
     Gated.gate = asyncio.Event()
     endpoint = Endpoint()
-    endpoint.socket("/socket", ServerSocket, channels={"*": Gated}, longpoll=Polling(window=1.0, patience=0.02))
+    endpoint.socket("/socket", ServerSocket, channels={"*": Gated}, longpoll=Polling(window=1.5, patience=0.02))
     async with PhoenixServer(endpoint) as server, on(server) as socket:
         with socket.connect():
             await socket.opened()
             errors = listen(socket.errors)
-            await asyncio.sleep(0.3)  # so that the poll runs out before the post does
+            await asyncio.sleep(1)  # so that the poll runs out well before the post does
             reply = asyncio.ensure_future(socket.channel("slow").push("echo", {"n": 1}))
             await until(lambda: server.connection_count == 2)  # the poll was told of another session
             Gated.gate.set()

@@ -11,7 +11,7 @@ import pytest
 
 from rxphoenix.server import PhoenixServer
 from rxphoenix.server.applications.demo import demo_application
-from tests.usage import chat, credentials, delays, dialect, echoes, iterating, joining, typed, watching
+from tests.usage import chat, credentials, delays, dialect, echoes, iterating, joining, networks, typed, watching
 
 HERE = Path(__file__).parent
 
@@ -20,6 +20,10 @@ EXPECTED: dict[str, tuple[Callable[[str], Awaitable[list[str]]], list[str]]] = {
     "joining": (
         joining.main,
         ["closed", "joining", "joined", "room:tea", "rejoin False, attempt 1", "leaving", "closed", "wrong password"],
+    ),
+    "networks": (
+        networks.main,
+        ["{'over': 'anything'}, 0 remembered", "{'over': 'anything'}, 1 remembered"],
     ),
     "iterating": (iterating.main, ["one", "two", "dropped 0", "open"]),
     "watching": (
