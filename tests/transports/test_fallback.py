@@ -456,7 +456,18 @@ class FailsAtOnce:
         return Observable(subscribe)
 
 
-@pytest.mark.parametrize("first", [Raises(), FailsAtOnce()])
+class FailsAndRaises:
+    def connect(self, request: ConnectRequest) -> Observable[TransportEvent]:
+        def subscribe(
+            observer: abc.ObserverBase[TransportEvent], scheduler: abc.SchedulerBase | None = None
+        ) -> abc.DisposableBase:
+            observer.on_error(ConnectionRefused("at once"))
+            raise ZeroDivisionError
+
+        return Observable(subscribe)
+
+
+@pytest.mark.parametrize("first", [Raises(), FailsAtOnce(), FailsAndRaises()])
 def test_a_transport_that_fails_inside_the_call_gives_way_too(two: Two, first: Transport) -> None:
     socket = two.socket(transport=Fallback(first, two.second))
     socket.connect()
