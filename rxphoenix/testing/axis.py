@@ -116,8 +116,6 @@ class Axis:
             if after + _END > cuts[-1] + widest and possible > cuts[-1]:
                 cuts.append(possible)
             possible = before + width * (0.75 if folded else 0.5)
-        if self.width > cuts[-1] + widest and possible > cuts[-1]:
-            cuts.append(possible)
         return tuple(pairwise([*cuts, self.width]))
 
     def _ticks(self) -> Iterator[Tick]:

@@ -2,7 +2,7 @@
 
 An expression may call, index, compare and combine what it was given, and write literals and ``lambda``. It may not
 import, assign, look behind an underscore, or reach a name that it was not given; one that tries is refused before
-anything is run.
+anything is run. What it asks of the objects that it meets is checked when it does, by who runs the file.
 
 What lives here: checking and evaluating one expression. What does not: which names there are (``marble_words.py``).
 """
@@ -10,7 +10,7 @@ What lives here: checking and evaluating one expression. What does not: which na
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 __all__ = ["ForbiddenExpression", "evaluate"]
@@ -21,14 +21,14 @@ _ALLOWED: tuple[type[ast.AST], ...] = (
     ast.IfExp, ast.Compare, ast.BoolOp, ast.BinOp, ast.UnaryOp, ast.cmpop, ast.boolop, ast.operator, ast.unaryop,
     ast.JoinedStr, ast.FormattedValue,
 )  # fmt: skip
-_BEHIND = frozenset({"format", "format_map", "mro", "pluck_attr"})
-"""Methods that reach attributes by name, or what a class is made of: all that a leading underscore would hide."""
-
-_FRAMES = ("_", "ag_", "co_", "cr_", "f_", "gi_", "tb_")
-"""How the names of attributes begin that lead behind an object, or into the program that runs."""
+_BY_NAME = frozenset({"format", "format_map", "pluck_attr"})
+"""Methods that reach attributes by names which only they see."""
 
 _WAITING = frozenset({"run"})
 """Methods of observables that would wait, in real time, for what only virtual time brings."""
+
+_LOOK = "<look>"
+"""The name of the function that looks at attributes; no source can write it."""
 
 
 class ForbiddenExpression(ValueError):
@@ -45,12 +45,13 @@ class ForbiddenExpression(ValueError):
         self.column = column
 
 
-def evaluate(source: str, names: Mapping[str, Any]) -> Any:
+def evaluate(source: str, names: Mapping[str, Any], look: Callable[[Any, str], Any] = getattr) -> Any:
     """Evaluate one expression.
 
     Arguments:
         source: the expression.
         names: all the names that it may use; there are no builtins.
+        look: what looks at an attribute of an object, also later, when a ``lambda`` is called; it may refuse.
 
     Returns:
         Its value.
@@ -77,7 +78,18 @@ def evaluate(source: str, names: Mapping[str, Any]) -> Any:
     except (ValueError, RecursionError, MemoryError) as error:
         raise ForbiddenExpression(f"this is no Python expression: {error}", max(0, indent)) from None
     _check(tree, frozenset(names), indent)
-    return eval(compile(tree, "<marble file>", "eval"), {"__builtins__": {}, **names})
+    guarded = ast.fix_missing_locations(_Guarded().visit(tree))
+    return eval(compile(guarded, "<marble file>", "eval"), {"__builtins__": {}, _LOOK: look, **names})
+
+
+class _Guarded(ast.NodeTransformer):
+    """Lets each look at an attribute go through a function."""
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
+        """Replace ``value.name`` by a call."""
+        self.generic_visit(node)
+        look = ast.Name(_LOOK, ast.Load())
+        return ast.copy_location(ast.Call(look, [node.value, ast.Constant(node.attr)], []), node)
 
 
 def _check(node: ast.AST, names: frozenset[str], indent: int) -> None:
@@ -85,7 +97,7 @@ def _check(node: ast.AST, names: frozenset[str], indent: int) -> None:
     column = max(0, indent + getattr(node, "col_offset", 0)) if first else 0
     if not isinstance(node, _ALLOWED):
         raise ForbiddenExpression(f"{_name_of(node)} is not allowed here", column)
-    if isinstance(node, ast.Attribute) and (node.attr.startswith(_FRAMES) or node.attr in _BEHIND | _WAITING):
+    if isinstance(node, ast.Attribute) and (node.attr.startswith("_") or node.attr in _BY_NAME | _WAITING):
         raise ForbiddenExpression(f"the attribute {node.attr!r} is not allowed here", column)
     if isinstance(node, ast.Name) and (node.id not in names or node.id.startswith("_")):
         known = ", ".join(sorted(name for name in names if not name.startswith("_")))

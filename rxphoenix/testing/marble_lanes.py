@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from rxphoenix.testing.expression import ForbiddenExpression, evaluate
-from rxphoenix.testing.marble_file import ExpressionText, Lane, MarbleFile
+from rxphoenix.testing.marble_file import ExpressionText, Lane, MarbleFile, MarbleFileError
+from rxphoenix.testing.marble_reach import look
 from rxphoenix.testing.marble_words import VALUES
 from rxphoenix.testing.notation import MarbleSyntaxError
 
@@ -28,6 +29,8 @@ class Lanes:
 
     def __init__(self, file: MarbleFile) -> None:
         self.file = file
+        self.trespasses: list[MarbleFileError] = []
+        """What expressions have tried and may not, also in a function that was called later."""
         self.values: Mapping[str, Any] = {symbol: self.evaluate(text, VALUES) for symbol, text in file.values.items()}
         """What each symbol stands for."""
         error = self.values.get("#")
@@ -36,8 +39,16 @@ class Lanes:
 
     def evaluate(self, text: ExpressionText, names: Mapping[str, Any]) -> Any:
         """Evaluate an expression; raises ``MarbleFileError`` for what it may not, and for what it raises."""
+
+        def checked(value: Any, name: str) -> Any:
+            try:
+                return look(value, name)
+            except ForbiddenExpression as error:
+                self.trespasses.append(self.file.mistake(text.line, text.column, error.problem))
+                raise
+
         try:
-            return evaluate(text.source, names)
+            return evaluate(text.source, names, checked)
         except ForbiddenExpression as error:
             raise self.file.mistake(text.line, text.column + error.column, error.problem) from None
         except Exception as error:

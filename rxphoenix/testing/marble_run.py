@@ -29,7 +29,7 @@ from reactivex import operators as ops
 from rxphoenix.client.socket import Socket
 from rxphoenix.testing.drawing import Drawing, Next
 from rxphoenix.testing.expectations import ColdObservable, HotObservable, MarbleFailure, compare
-from rxphoenix.testing.marble_file import ExpressionText, Lane, MarbleFile, StreamText
+from rxphoenix.testing.marble_file import ExpressionText, Lane, MarbleFile, MarbleFileError, StreamText
 from rxphoenix.testing.marble_lanes import Lanes
 from rxphoenix.testing.marble_words import (
     OPTIONS,
@@ -83,16 +83,17 @@ def run(file: MarbleFile) -> None:
     """
     world = World(file.frame)
     stage = _Stage(file, world)
-    problems: list[str] = []
-    with world.active():
-        stage.play()
-        try:
+    try:
+        with world.active():
+            stage.play()
             world.finish()
-        except MarbleFailure as failure:
-            problems.append(str(failure))
-    problems += stage.problems()
-    if problems:
-        raise MarbleFailure("\n\n".join(problems))
+        problem = stage.problem()
+    except MarbleFailure as failure:
+        problem = "\n\n".join(filter(None, [str(failure), stage.problem()]))
+    for trespass in stage.trespasses:
+        raise trespass
+    if problem:
+        raise MarbleFailure(problem)
 
 
 class _Stage:
@@ -121,9 +122,14 @@ class _Stage:
         for stream, observable in zip(file.streams, observables, strict=True):
             self._observe(stream, observable)
 
-    def problems(self) -> list[str]:
+    @property
+    def trespasses(self) -> list[MarbleFileError]:
+        """What expressions have tried and may not."""
+        return self._lanes.trespasses
+
+    def problem(self) -> str:
         """What the world does not check itself."""
-        return [problem for problem in (check() for check in self._checks) if problem is not None]
+        return "\n\n".join(filter(None, (check() for check in self._checks)))
 
     def _observe(self, stream: StreamText, observable: Observable[Any]) -> None:
         lanes, expression = self._lanes, stream.expression
@@ -158,11 +164,11 @@ class _Stage:
         return self._made(text, lambda: phoenix.socket(**options))
 
     def _made(self, text: ExpressionText | None, make: Callable[[], Any]) -> Any:
+        if text is None:
+            return make()
         try:
             return make()
         except (TypeError, ValueError) as error:
-            if text is None:
-                raise
             raise self._file.mistake(text.line, text.column, str(error)) from None
 
     def _give(self, phoenix: VirtualPhoenix, lane: Lane) -> None:
