@@ -21,8 +21,10 @@ from rxphoenix.client.channel import Channel
 from rxphoenix.client.channel_state import ChannelStateView
 from rxphoenix.client.context import Fault
 from rxphoenix.client.hold import Hold
+from rxphoenix.client.join_options import PresenceEvents
 from rxphoenix.client.joined import Gap, Joined
 from rxphoenix.client.link import Lease
+from rxphoenix.client.presence import Presence
 from rxphoenix.client.push import Push
 from rxphoenix.client.resume import Resume
 from rxphoenix.client.single import Single
@@ -122,8 +124,10 @@ __all__ = [
     "Payload",
     "PayloadMismatch",
     "PhoenixError",
+    "Presence",
     "PresenceChange",
     "PresenceEntry",
+    "PresenceEvents",
     "PresenceSnapshot",
     "PresenceState",
     "PresenceSync",

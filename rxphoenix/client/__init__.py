@@ -9,6 +9,9 @@ Each file holds one concept::
     link.py        keeping one connection alive while somebody needs it: leases, backoff, offline
     connection.py  one connection: handshake, sending, replies, and all that dies with it
     audience.py    who listens to a join
+    presence.py    who is present: what a user holds of it
+    attendance.py  the presence that a join keeps, whoever looks
+    presence_view.py  who looks at it, and at which part
     reply.py       reading the reply in a message
     heartbeat.py   telling a dead link from a silent one
     topic.py       everything kept about one topic while something lives there

@@ -18,6 +18,7 @@ from rxphoenix.client.checks import check_event, check_seconds
 from rxphoenix.client.hold import Hold
 from rxphoenix.client.joined import Joined
 from rxphoenix.client.leased import Events, Joins, Messages
+from rxphoenix.client.presence import Presence
 from rxphoenix.client.push import (
     PendingPush,
     Push,
@@ -31,6 +32,7 @@ from rxphoenix.client.single import Single, succeed
 from rxphoenix.client.subjects import Stream, Subscriber
 from rxphoenix.errors import SocketClosed
 from rxphoenix.protocol.message import Payload, Reply, is_reserved
+from rxphoenix.protocol.snapshot import Meta
 from rxphoenix.protocol.typed import PayloadType
 
 if TYPE_CHECKING:
@@ -213,6 +215,45 @@ class Channel(Messages):
             ```
         """
         return Joins(self._context, self._topics, self._options)
+
+    if TYPE_CHECKING:
+
+        @overload
+        def presence(self) -> Presence[Meta]: ...
+
+        @overload
+        def presence(self, meta: type[_T]) -> Presence[_T]: ...
+
+        @overload
+        def presence(self, meta: object) -> Presence[Any]: ...
+
+    def presence(self, meta: Any = None) -> Presence[Any]:
+        """Who is present on the topic; cold, a lease of the channel, with streams of its own for each part of it.
+
+        Arguments:
+            meta: what each meta is read as; see ``type`` of ``on``. One that does not fit is reported on
+                ``socket.errors`` and treated as if it had not been sent; other subscribers see it as they want it.
+                By default metas are as JSON has them.
+
+        Raises:
+            TypeError: nothing can be read as ``meta``.
+
+        ```text
+        phoenix room:a    --s
+                          typed = channel("room:a").presence(meta=dict[str, str]).list_by(lambda key, entry: key)
+                          plain = channel("room:a").presence().list_by(lambda key, entry: key)
+        subscribed typed  ^---!
+        subscribed plain  ^---!
+        observed typed    --a
+        observed plain    --b
+        errors            --e
+        s = event("presence_state", {"a": {"metas": [{"phx_ref": "1"}]}, "b": {"metas": [{"phx_ref": "2", "at": 7}]}})
+        a = ("a",)   b = ("a", "b")
+        e = error("PayloadMismatch", "dict[str, str]", "Expected `str`, got `int` - at `$[...]`")
+        ```
+        Marbles: `marbles/presence-typed.marble`
+        """
+        return Presence(self._context, self._topics, self._options, None if meta is None else PayloadType(meta))
 
     def hold(self) -> Hold:
         """Take a lease of the channel: join, and stay joined until it is given back.

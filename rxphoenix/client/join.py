@@ -28,11 +28,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from reactivex import abc
 
+from rxphoenix.client.attendance import Attendances
 from rxphoenix.client.audience import JOINED, Audience, Typing
 from rxphoenix.client.connection import Connection
-from rxphoenix.client.join_options import JoinOptions
+from rxphoenix.client.join_options import JoinOptions, PresenceEvents
 from rxphoenix.client.joined import Joined, Loss
 from rxphoenix.client.patience import seconds_to_wait
+from rxphoenix.client.presence_view import Look
 from rxphoenix.client.pushes import Pushes
 from rxphoenix.client.reply import is_unmatched, read_reply
 from rxphoenix.client.resume import Cursor
@@ -102,6 +104,7 @@ class Join:
         self._leases = 0
         self._ended = False
         self._audience = Audience(topic.context)
+        self._attendances = Attendances(topic.context, topic.name, options.presence)
         self.pushes = Pushes()
 
     @property
@@ -126,6 +129,11 @@ class Join:
         self.observe(JOINED, subscriber)
         if self.joined is not None:
             self._context.dispatcher.emit(subscriber.next, self.joined)
+
+    def observe_presence(self, events: PresenceEvents, look: Look, subscriber: Subscriber[Any]) -> None:
+        """Attach an observer of the presence that the server tells under these names."""
+        self.acquire()
+        self._attendances.of(events, is_joined=self.is_joined).observe(look, subscriber, self.release)
 
     def acquire(self) -> None:
         """Take a lease."""
@@ -350,6 +358,7 @@ class Join:
             self.connection.forget_reply(self.join_ref)
         self.connection = self.join_ref = self.joined = None
         self.pushes.interrupted(error)
+        self._attendances.lost()
 
     # -- ending --------------------------------------------------------------------------------------------------
 
@@ -365,6 +374,7 @@ class Join:
         self._let_go(error)
         self.pushes.unsendable(error)
         self._audience.dismiss(error)
+        self._attendances.dismiss(error)
         self.topic.link.release(lingered=True)
         if event is ChannelEvent.END:
             self.topic.forget_if_idle()
@@ -415,6 +425,8 @@ class Join:
             if self._cursor is not None:
                 self._cursor.see(message)
             self._audience.tell(message)
+            for attendance in self._attendances.by_event.get(message.event, ()):
+                attendance.received(message)
 
     def _received_reserved(self, message: Message) -> None:
         if message.event == REPLY and message.ref is not None:

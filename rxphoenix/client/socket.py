@@ -8,6 +8,7 @@ from __future__ import annotations
 import random as random_module
 from collections.abc import Mapping
 from copy import deepcopy
+from types import NoneType
 from typing import Any
 
 from reactivex import abc
@@ -26,7 +27,7 @@ from rxphoenix.client.checks import (
 from rxphoenix.client.connection import ConnectionOptions
 from rxphoenix.client.context import Context
 from rxphoenix.client.ending import Ending
-from rxphoenix.client.join_options import JoinOptions
+from rxphoenix.client.join_options import JoinOptions, PresenceEvents
 from rxphoenix.client.leased import ChannelOptions, Hook
 from rxphoenix.client.link import Lease, Link
 from rxphoenix.client.opening import Opening
@@ -331,6 +332,7 @@ class Socket(SocketStreams):
         retry_refused: Delay | None = None,
         on_message: Hook | None = None,
         resume: Resume | None = None,
+        presence_events: PresenceEvents | None = None,
     ) -> Channel:
         """Make a handle for a topic; nothing happens before it is subscribed or pushed to.
 
@@ -345,6 +347,8 @@ class Socket(SocketStreams):
                 subscribed through this handle does.
             resume: what a rejoin adds to the params, so that the server can send what was missed; it counts as a part
                 of the params.
+            presence_events: the names of the events of presence, where the server uses other ones than usual; say them
+                to the first channel of the topic that is subscribed, because the join keeps the presence.
 
         Raises:
             TypeError, ValueError: an argument is not usable.
@@ -363,6 +367,8 @@ class Socket(SocketStreams):
             raise ValueError('the topic "phoenix" belongs to the protocol; use socket.ping() or socket.latency')
         if resume is not None and not isinstance(resume, Resume):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"resume must be a Resume(param, cursor), not {resume!r}")
+        if not isinstance(presence_events, (PresenceEvents, NoneType)):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"presence_events must be PresenceEvents(state, diff), not {presence_events!r}")
         check = self._encode_join_params if resume is None else self._check_resumable_params
         given: Provided[Any] = {} if params is None else _snapshot(params)
         join = JoinOptions(
@@ -371,6 +377,7 @@ class Socket(SocketStreams):
             self._timeout if join_timeout is None else check_seconds("join_timeout", join_timeout),
             check_delay("retry_refused", retry_refused) or self._retry_refused,
             resume,
+            PresenceEvents() if presence_events is None else presence_events,
         )
         if on_message is not None and not callable(on_message):
             raise TypeError(f"on_message must be a function of (event, payload), not {on_message!r}")

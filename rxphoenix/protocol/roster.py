@@ -25,7 +25,7 @@ import msgspec
 
 from rxphoenix.errors import MalformedFrame, PayloadMismatch
 from rxphoenix.protocol.message import Payload
-from rxphoenix.protocol.snapshot import Meta, PresenceEntry, PresenceSnapshot, Slots
+from rxphoenix.protocol.snapshot import Meta, PresenceEntry, PresenceSnapshot, Slots, are_equal
 
 __all__ = ["PresenceChange", "PresenceSync", "Roster"]
 
@@ -316,7 +316,7 @@ class Roster(Generic[_M]):
         entry = record.entry
         newest = dict(zip(part.refs, part.metas, strict=True))
         metas = tuple([newest.get(ref, meta) for ref, meta in zip(record.refs, entry.metas, strict=True)])
-        if metas == entry.metas and part.fields == entry.fields:
+        if are_equal((metas, part.fields), (entry.metas, entry.fields)):
             return False
         self._put(record, PresenceEntry(part.key, metas, part.fields), record.refs)
         return True

@@ -25,7 +25,7 @@ import msgspec
 
 from rxphoenix.protocol.message import Payload
 
-__all__ = ["Meta", "PresenceEntry", "PresenceSnapshot", "PresenceState", "Slots"]
+__all__ = ["Meta", "PresenceEntry", "PresenceSnapshot", "PresenceState", "Slots", "are_equal"]
 
 
 Meta = dict[str, Payload]
@@ -52,6 +52,14 @@ class PresenceEntry(msgspec.Struct, Generic[_M_co], frozen=True):
     key: str
     metas: tuple[_M_co, ...] = ()
     fields: dict[str, Payload] = {}
+
+
+def are_equal(one: object, other: object) -> bool:
+    """Whether two values are equal; those that cannot be compared are not."""
+    try:
+        return bool(one == other)
+    except Exception:  # a type of the user's may raise anything
+        return False
 
 
 class PresenceSnapshot(Sequence[PresenceEntry[_M_co]], Generic[_M_co]):

@@ -91,7 +91,7 @@ class PayloadType(Generic[_T]):
             return self.from_value(message.payload)
         try:
             return self._from_json(raw)
-        except (ValueError, RecursionError) as error:
+        except Exception as error:  # a type of the user's may raise anything
             # a broken payload is not a payload of another type
             _ = message.payload
             raise self._mismatch(error) from error
@@ -100,7 +100,7 @@ class PayloadType(Generic[_T]):
         """Read a payload that has been decoded; raises ``PayloadMismatch`` if it does not fit."""
         try:
             return self._from_value(value)
-        except (ValueError, RecursionError) as error:
+        except Exception as error:
             raise self._mismatch(error) from error
 
     def _mismatch(self, error: Exception) -> PayloadMismatch:

@@ -1,8 +1,8 @@
 """The words of marble files: the names that an expression may use, and what each is.
 
 Under ``when``: ``socket`` (its streams, and ``connect`` for ``rx.using``), ``channel``, ``scheduler``, ``ops`` and
-``rx`` (RxPY's operators and creation functions), ``reply``, ``message`` and ``resume``, ``int`` and ``str`` (as
-types of payloads), and the observables of ``hot`` and ``cold`` lanes.
+``rx`` (RxPY's operators and creation functions), ``reply``, ``message``, ``resume`` and ``presence_events``, ``int``,
+``str`` and ``dict`` (as types of payloads), and the observables of ``hot`` and ``cold`` lanes.
 
 In ``options`` of the socket: ``stepped``, ``exponential``, ``give_up_on``, and ``fallback(after)`` for its transport.
 
@@ -40,6 +40,7 @@ from reactivex.internal.constants import UTC_ZERO
 
 from rxphoenix import errors
 from rxphoenix.client.context import Fault
+from rxphoenix.client.join_options import PresenceEvents
 from rxphoenix.client.joined import Gap, Joined
 from rxphoenix.client.resume import Resume
 from rxphoenix.client.socket import Socket
@@ -251,9 +252,11 @@ def _public(module: Any, names: list[str]) -> SimpleNamespace:
 
 
 STREAMS: Mapping[str, Any] = {
+    "dict": dict,
     "int": int,
     "message": _AnyMessage,
     "ops": _public(operators, list(operators.__all__)),
+    "presence_events": PresenceEvents,
     "reply": Reply,
     "resume": Resume,
     "str": str,

@@ -130,6 +130,31 @@ def test_the_words_of_pydantic_are_shortened_and_show_no_value() -> None:
     assert "; unit: " in refused.value.problem
 
 
+class Raising(msgspec.Struct):
+    celsius: float
+
+    def __post_init__(self) -> None:
+        raise KeyError("a lookup of its own")
+
+
+class RaisingModel(pydantic.BaseModel):
+    celsius: float
+
+    @pydantic.field_validator("celsius")
+    @classmethod
+    def _look_up(cls, celsius: float) -> float:
+        raise KeyError("a lookup of its own")
+
+
+@pytest.mark.parametrize("kind", [Raising, RaisingModel])
+def test_whatever_a_type_of_the_users_raises_is_a_mismatch(kind: Any) -> None:
+    message = Message.lazy(None, None, "t", "e", msgspec.Raw(b'{"celsius": 1}'), decode_json)
+    for read in (lambda: PayloadType(kind).from_message(message), lambda: PayloadType(kind).from_value({"celsius": 1})):
+        with pytest.raises(PayloadMismatch, match="a lookup of its own") as caught:
+            read()
+        assert isinstance(caught.value.__cause__, KeyError)
+
+
 def test_bytes_are_read_as_bytes() -> None:
     binary = Message(None, None, "room:a", "blob", b"\x00\xff")
     assert PayloadType(bytes).from_message(binary) == b"\x00\xff"

@@ -10,8 +10,21 @@ from pathlib import Path
 import pytest
 
 from rxphoenix.server import PhoenixServer
+from rxphoenix.server.applications.conformance import conformance_application
 from rxphoenix.server.applications.demo import demo_application
-from tests.usage import chat, credentials, delays, dialect, echoes, iterating, joining, networks, typed, watching
+from tests.usage import (
+    chat,
+    credentials,
+    delays,
+    dialect,
+    echoes,
+    iterating,
+    joining,
+    networks,
+    presence,
+    typed,
+    watching,
+)
 
 HERE = Path(__file__).parent
 
@@ -46,6 +59,17 @@ EXPECTED: dict[str, tuple[Callable[[str], Awaitable[list[str]]], list[str]]] = {
     ),
     "dialect": (dialect.main, ["2.0.0: {'a': 1}, True, True", "1.0.0: {'a': 1}, True, True"]),
     "typed": (typed.main, ["anonymous: hello", "id 1", "pydantic", "Echo"]),
+    "presence": (
+        presence.main,
+        [
+            "ann is here: online",
+            "ann",
+            "bob is here: away",
+            "ann (online), bob (away)",
+            "bob is gone",
+            "<PresenceSnapshot of 1: 'ann'>",
+        ],
+    ),
     "echoes": (echoes.main, ["{'a': [1, 2]}"]),
     "credentials": (
         credentials.main,
@@ -64,7 +88,8 @@ EXPECTED: dict[str, tuple[Callable[[str], Awaitable[list[str]]], list[str]]] = {
 @pytest.mark.parametrize("name", EXPECTED)
 async def test_a_program_does_what_it_says(name: str) -> None:
     main, expected = EXPECTED[name]
-    async with PhoenixServer(demo_application()) as server:
+    application = conformance_application() if name == "presence" else demo_application()
+    async with PhoenixServer(application) as server:
         assert await main(server.url + "/socket") == expected
 
 
