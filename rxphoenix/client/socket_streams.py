@@ -97,7 +97,7 @@ class SocketStreams:
 
     @property
     def latency(self) -> HotStream[float]:
-        """The round trips of the heartbeats, in seconds; hot and passive.
+        """The round trips of the heartbeats, in seconds; hot and passive. Over ``LongPoll`` there are none.
 
         ```text
         server      {"latency": 0.001}
