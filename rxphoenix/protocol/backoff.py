@@ -45,6 +45,17 @@ def stepped(*seconds: float) -> Delay:
     Raises:
         ValueError: there is no step, or one is negative or not finite.
 
+    ```text
+    connects, 4 times  #
+                       channel("room:a")
+    options            {"reconnect_after": stepped(0.001, 0.003, 0.005)}
+    subscribed         ^ 20ms !
+    observed           -
+    attempts           aa--a----a----a
+    a = attempt({})
+    ```
+    Marbles: `marbles/stepped.marble`
+
     Example:
         ```python
         from rxphoenix import Socket, stepped
@@ -78,6 +89,17 @@ def exponential(
 
     Raises:
         ValueError: an argument is out of its range.
+
+    ```text
+    connects, 5 times  #
+                       channel("room:a")
+    options            {"reconnect_after": exponential(0.001, longest=0.006)}
+    subscribed         ^ 30ms !
+    observed           -
+    attempts           aa-a---a-----a-----a
+    a = attempt({})
+    ```
+    Marbles: `marbles/exponential.marble`
 
     Example:
         ```python
@@ -113,6 +135,17 @@ def give_up_on(*statuses: int, otherwise: Delay | None = None) -> Delay:
 
     Raises:
         ValueError: no status is given.
+
+    ```text
+    connects  --r
+    connects  --s
+              channel("room:a")
+    options   {"reconnect_after": give_up_on(403)}
+    observed  14ms #
+    attempts  a 11ms a
+    r = 503   s = 403   a = attempt({})   # = error("ReconnectGivenUp", 2)
+    ```
+    Marbles: `marbles/give-up-on.marble`
 
     Example:
         ```python

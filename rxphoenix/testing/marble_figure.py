@@ -144,7 +144,7 @@ def _above(file: MarbleFile) -> Iterator[tuple[str, Lane]]:
     alike = groupby(file.given, lambda lane: (lane.kind, lane.name, lane.drawing, lane.kind in _QUESTIONS or lane))
     for _key, group in alike:
         first, *more = group
-        yield _label(first) + (f" \N{MULTIPLICATION SIGN}{len(more) + 1}" if more else ""), first
+        yield _label(first) + (f", {len(more) + 1} times" if more else ""), first
     if file.calls is not None:
         yield _label(file.calls), file.calls
 

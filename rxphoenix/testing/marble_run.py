@@ -178,13 +178,14 @@ class _Stage:
                 topic = phoenix.topic(lane.name)
                 acts = {"crash": topic.crash, "close": topic.close}
                 self._check(phoenix, lane, (Event, Act), "event(...), crash or close")
-                phoenix.play(
-                    drawing,
-                    values,
-                    lambda value: (
-                        topic.broadcast(value.name, value.payload) if isinstance(value, Event) else acts[repr(value)]()
-                    ),
-                )
+
+                def act(value: Any) -> None:
+                    if isinstance(value, Event):
+                        topic.broadcast(value.name, value.payload)
+                    else:
+                        acts[repr(value)]()
+
+                phoenix.play(drawing, values, self._acting(lane, act))
             case "joins":
                 phoenix.topic(lane.name).joins(drawing, values=values)
             case "replies":
@@ -203,7 +204,7 @@ class _Stage:
                 phoenix.writes(drawing, values)
             case "machine":
                 self._check(phoenix, lane, (Pause,), "suspend(seconds) or block(seconds)")
-                phoenix.play(drawing, values, lambda pause: pause.perform(self._world))
+                phoenix.play(drawing, values, self._acting(lane, lambda pause: pause.perform(self._world)))
             case _:
                 make = self._world.hot if lane.kind == "hot" else self._world.cold
                 self._observables[lane.name] = make(drawing, values, self._lanes.error)
@@ -212,7 +213,19 @@ class _Stage:
         lane = self._file.calls
         assert lane is not None
         self._check(phoenix, lane, (Call,), "connect(), disconnect(), reconnect() or close_socket()")
-        phoenix.play(lane.drawing, self._lanes.values, lambda call: call.perform(socket))
+        phoenix.play(lane.drawing, self._lanes.values, self._acting(lane, lambda call: call.perform(socket)))
+
+    def _acting(self, lane: Lane, action: Callable[[Any], object]) -> Callable[[Any], None]:
+        """An action of a lane, for its instant; what it raises then is pointed at in the file."""
+
+        def act(value: Any) -> None:
+            try:
+                action(value)
+            except Exception as error:
+                problem = f"{value!r} raised {type(error).__name__}: {error}"
+                raise self._file.mistake(lane.line, lane.column, problem) from error
+
+        return act
 
     def _check(self, phoenix: VirtualPhoenix, lane: Lane, kinds: tuple[type, ...], words: str) -> None:
         for mark in phoenix.read(lane.drawing, self._lanes.values).marks:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -27,6 +28,21 @@ def test_check_runs_files_and_folders_and_says_what_became_of_each(
     assert "actual    -a-" in output
     assert "none.marble: failed" in output
     assert output.endswith("1 ok, 2 failed\n")
+
+
+def test_check_goes_on_after_what_should_not_happen_and_logs_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    thread = GOOD.replace("when\n  keys", "when\n  keys.pipe(ops.delay(1.0))")
+    (tmp_path / "a-thread.marble").write_text(thread, "utf-8")
+    lost = GOOD.replace("hot  keys  -a-", "drops  -x").replace("when\n  keys", 'when\n  channel("a")')
+    (tmp_path / "lost.marble").write_text(lost.replace("observed  -a-", "observed  -"), "utf-8")
+    assert main(["marbles", "check", str(tmp_path)]) == FAILED
+    output = capsys.readouterr()
+    assert "a-thread.marble: failed\nRealTimeUsed: " in output.out
+    assert "lost.marble: ok" in output.out
+    assert output.err == ""
+    assert logging.getLogger("rxphoenix").handlers == []
 
 
 def test_check_of_nothing_is_a_failure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -154,10 +154,12 @@ def shows_time(member: Any) -> bool:
 
 
 def members_that_time_shows() -> dict[str, Any]:
-    """Public classes of streams and leases, what gives them out, and all that Socket and Channel can be asked for."""
+    """Public streams, leases and delays, what gives them out, and all that Socket and Channel can be asked for."""
     found: dict[str, Any] = {}
     for name in rxphoenix.__all__:
         kind = getattr(rxphoenix, name)
+        if inspect.isfunction(kind) and typing.get_type_hints(kind).get("return") == rxphoenix.Delay:
+            found[name] = kind
         if not inspect.isclass(kind) or not kind.__module__.startswith("rxphoenix.client."):
             continue
         if issubclass(kind, (Observable, rxphoenix.Hold, rxphoenix.Lease)):

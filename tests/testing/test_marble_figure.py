@@ -18,13 +18,13 @@ def test_a_figure_tells_what_answers_are_and_counts_those_that_are_alike() -> No
   hot other -a""", when='channel("a")'))  # fmt: skip
     picture = figure(file)
     for shown in (
-        "joins a \N{MULTIPLICATION SIGN}2",
+        "joins a, 2 times",
         "crash",
         "refused, or lost",
         "connects: from each attempt on; joins",
     ):
         assert shown in picture
-    labels = ["joins a \N{MULTIPLICATION SIGN}2", "joins a", "joins b", "connects", "hot keys", "hot other"]
+    labels = ["joins a, 2 times", "joins a", "joins b", "connects", "hot keys", "hot other"]
     assert [line.split("  ")[0] for line in figure_text(file).splitlines()][:6] == labels
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rxphoenix.testing.marble_file import MarbleFileError, read
 
@@ -154,3 +156,27 @@ def test_a_mistake_is_pointed_at(text: str, place: tuple[int, int], words: str) 
         read(text, "wrong.marble")
     assert (caught.value.line, caught.value.column) == place
     assert str(caught.value).startswith(f"wrong.marble:{place[0]}:{place[1]}: ")
+
+
+_LINES = st.sampled_from([
+    "A title.", "", "# a comment", "given", "when", "then", "where", "  phoenix  room:a  --n", "  hot  keys  -a",
+    "  frame  10ms", "  frame", "  server  {}", "  server", "  channel", "  channel('a')", "  one = channel('a')",
+    "  one =", "    .on('x')", "  )", "  subscribed  ^", "  subscribed  one  ^", "  calls  -d", "  options  {}",
+    "  options", "  observed  -", "  observed  one  -", "  sent  j", "  n = 1", "  # = 1", "  n =", "=", "  \t x", "\u2028",
+])  # fmt: skip
+
+
+@given(st.lists(_LINES, max_size=14))
+def test_any_text_is_a_marble_file_or_a_mistake_in_one_of_its_lines(lines: list[str]) -> None:
+    text = "\n".join(lines)
+    mistake: MarbleFileError | None = None
+    try:
+        file = read(text, "any.marble")
+    except MarbleFileError as error:
+        mistake = error
+    else:
+        assert file.streams
+        assert file.then
+    if mistake is not None:
+        assert 1 <= mistake.line <= max(1, len(text.splitlines()))
+        assert mistake.column >= 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from pathlib import Path
 from xml.etree import ElementTree
@@ -93,6 +94,20 @@ where
   v = None
 """)
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (small(when='channel("a")\n  calls -xc', where="x = close_socket()\n  c = connect()"),
+         "connect() raised SocketClosed"),
+        (small(given="phoenix a -n", where='n = event("x", message)'), "raised UnencodablePayload"),
+    ],
+)  # fmt: skip
+def test_what_a_lane_raises_at_its_instant_is_pointed_at(text: str, words: str) -> None:
+    with pytest.raises(MarbleFileError, match=re.escape(words)) as caught:
+        run(read(text, "wrong.marble"))
+    assert re.match(r"wrong\.marble:\d+:\d+: ", str(caught.value))
 
 
 def test_a_failure_shows_the_attempts_too() -> None:
