@@ -1,7 +1,7 @@
 """The presence of one join: its states and differences, kept for whoever looks, whenever that is.
 
-While nobody looks, messages are kept as they came, undecoded, and made into a roster a batch at a time; from the first
-observer on each is taken in when it comes.
+While nobody looks, messages are kept as they came, undecoded, until the differences are more than the last state was:
+until then they take less room than the roster would. From the first observer on each is taken in when it comes.
 
 What lives here: the messages of presence, and when they are read. What does not: what they say
 (``rxphoenix.protocol.roster``), who is told (``presence_view.py``), and the join (``join.py``).
@@ -26,8 +26,11 @@ from rxphoenix.protocol.typed import PayloadType
 
 __all__ = ["Attendance", "Attendances"]
 
-_LONGEST_BACKLOG = 256
-"""Messages that are kept as they came before they are made into a roster."""
+_LEAST_BACKLOG = 64 * 1024
+"""Bytes of differences that are always kept as they came, before they are made into a roster."""
+
+_ASSUMED_SIZE = 1024
+"""Bytes that a message counts for if somebody else has had it decoded."""
 
 
 class Attendance:
@@ -39,7 +42,10 @@ class Attendance:
         events: the names of the events.
     """
 
-    __slots__ = ("_backlog", "_context", "_event", "_observers", "_roster", "_topic", "_views", "events")
+    __slots__ = (
+        "_backlog", "_backlog_size", "_context", "_event", "_observers", "_roster", "_state_size", "_topic", "_views",
+        "events",
+    )  # fmt: skip
 
     def __init__(self, context: Context, topic: str, events: PresenceEvents) -> None:
         self.events = events
@@ -47,6 +53,7 @@ class Attendance:
         self._topic = topic
         self._event = events.state
         self._backlog: list[Message | None] = []  # None: the join was lost here
+        self._backlog_size = self._state_size = 0
         self._roster: Roster[Meta] | None = None
         self._views: tuple[PresenceView[Any], ...] = ()
         self._observers: dict[Subscriber[Any], Callable[[], None] | None] = {}
@@ -57,10 +64,15 @@ class Attendance:
         """A state or a difference has come."""
         if self._views:
             self._tell(message)
-        else:
-            self._backlog.append(message)
-            if len(self._backlog) >= _LONGEST_BACKLOG:
-                self._read_backlog()
+            return
+        self._backlog.append(message)
+        raw = message.raw
+        size = _ASSUMED_SIZE if raw is None else len(raw)
+        if message.event == self.events.state:
+            size, self._state_size = self._state_size, size  # the one before is now worth no more than a difference
+        self._backlog_size += size
+        if self._backlog_size > _LEAST_BACKLOG and self._backlog_size > self._state_size:
+            self._read_backlog()
 
     def lost(self) -> None:
         """The join was lost."""
@@ -77,7 +89,7 @@ class Attendance:
         roster = self._roster
         if roster is None:
             roster = self._roster = Roster()
-        backlog, self._backlog = self._backlog, []
+        backlog, self._backlog, self._backlog_size = self._backlog, [], 0
         for message in backlog:
             if message is None:
                 roster.lost()

@@ -437,21 +437,59 @@ def test_what_is_over_is_not_kept(world: World):
 # -- while nobody looks ----------------------------------------------------------------------------------------------
 
 
-def test_messages_that_nobody_reads_are_kept_undecoded_and_read_in_batches(world: World):
+def test_messages_that_nobody_reads_are_kept_undecoded(world: World):
     room = Room(world, {"a": metas("a1")})
     room.channel.hold()
     world.run(1)
-    for number in range(100):
+    for number in range(300):
         room.joins(f"k{number}", "x")
     attendance = kept(room)
     assert attendance._roster is None
-    assert len(attendance._backlog) == 101
+    assert len(attendance._backlog) == 301
     assert all(message is not None and message.raw is not None for message in attendance._backlog)
-    for number in range(100, 1000):
-        room.joins(f"k{number}", "x")
-    assert len(attendance._backlog) < 256
-    assert world.record(room.presence.size).values == [1001]
+    assert world.record(room.presence.size).values == [301]
     assert attendance._backlog == []
+
+
+def longest_backlog(room: Room, tell: Any, times: int) -> int:
+    """How many messages were kept at most."""
+    longest = 0
+    for number in range(times):
+        tell(number)
+        longest = max(longest, len(kept(room)._backlog))
+    return longest
+
+
+def test_they_are_made_into_a_roster_when_they_are_many(world: World):
+    room = Room(world, {"a": metas("a1")})
+    room.channel.hold()
+    world.run(1)
+    assert 500 < longest_backlog(room, lambda number: room.joins(f"k{number}", "x"), 3000) < 1500
+    assert kept(room)._roster is not None
+    assert world.record(room.presence.size).values == [3001]
+
+
+def test_they_may_be_as_large_as_the_last_state(world: World):
+    room = Room(world, {f"key {number}": metas("x") for number in range(10_000)})
+    room.channel.hold()
+    world.run(1)
+    assert longest_backlog(room, lambda number: room.joins(f"k{number}", "x"), 3000) == 3001
+    assert kept(room)._roster is None
+
+
+def test_states_that_nobody_reads_do_not_pile_up(world: World):
+    room = Room(world, {"a": metas("a1")})
+    room.channel.hold()
+    world.run(1)
+    state = {f"key {number}": metas("x") for number in range(1000)}
+    assert longest_backlog(room, lambda _number: room.tell(STATE, state), 20) < 5
+
+
+def test_messages_that_others_have_looked_at_do_not_pile_up(world: World):
+    room = Room(world, {"a": metas("a1")})
+    room.channel.subscribe(lambda message: message.payload)
+    world.run(1)
+    assert longest_backlog(room, lambda number: room.joins(f"k{number}", "x"), 500) < 100
 
 
 def test_losses_while_nobody_reads_are_kept_in_their_place(world: World):
