@@ -162,7 +162,8 @@ _LINES = st.sampled_from([
     "A title.", "", "# a comment", "given", "when", "then", "where", "  phoenix  room:a  --n", "  hot  keys  -a",
     "  frame  10ms", "  frame", "  server  {}", "  server", "  channel", "  channel('a')", "  one = channel('a')",
     "  one =", "    .on('x')", "  )", "  subscribed  ^", "  subscribed  one  ^", "  calls  -d", "  options  {}",
-    "  options", "  observed  -", "  observed  one  -", "  sent  j", "  n = 1", "  # = 1", "  n =", "=", "  \t x", "\u2028",
+    "  options", "  observed  -", "  observed  one  -", "  sent  j", "  n = 1", "  # = 1", "  n =", "=", "  \t x",
+    "\u2028",
 ])  # fmt: skip
 
 
