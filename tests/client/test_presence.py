@@ -621,6 +621,20 @@ def test_those_who_want_the_same_type_share_what_was_read(world: World):
     assert late.values[0][0] is one.values[0][0]
 
 
+def test_those_who_want_a_type_wait_for_the_state_of_a_rejoin_too(world: World):
+    room = Room(world, {"a": device("a1", "phone")}, None)
+    typed = room.channel.presence(Device)
+    seen, synced, joins = world.record(typed), world.record(typed.synced), world.record(typed.joins)
+    world.run(1)
+    room.crash()
+    world.run(3)
+    room.tell(DIFF, diff({"b": device("b1", "pad")}))
+    assert (keys(seen.values), synced.values) == (["a"], [False, True, False])
+    room.tell(STATE, {"a": device("a1", "phone")})
+    assert (keys(seen.values), synced.values) == (["a", "ab"], [False, True, False, True])
+    assert [(change.key, change.resync) for change in joins.values] == [("a", False), ("b", False)]
+
+
 def test_a_type_that_comes_late_reads_what_is_there_and_what_is_held(world: World):
     room = Room(world, {"b": device("b1", "pad"), "a": device("a1", 1)}, None)
     world.record(room.presence)
