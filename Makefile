@@ -5,6 +5,7 @@
 #   make demo      a tour of the library over a real socket, about 20 seconds
 #   make format    rewrite the code in the project's format
 #   make figures   renew the figures in docstrings and pages from marbles/
+#   make docs      build the documentation into build/site, notebooks executed; a warning fails it
 #   make clean     remove the environment and everything generated
 #
 # PYTHON says which Python to use, VENV which environment (for example VENV="$$VIRTUAL_ENV" for the active one),
@@ -16,9 +17,10 @@ ARGS ?=
 
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.rxphoenix-installed
+DOCS_STAMP := $(VENV)/.rxphoenix-docs-installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install check lint types test demo format figures clean
+.PHONY: help install check lint types test demo format figures docs clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -65,6 +67,14 @@ format: $(STAMP)
 
 figures: $(STAMP)
 	@$(BIN)/python -m tests.house.figures
+
+$(DOCS_STAMP): $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,docs]'
+	@touch $@
+
+docs: $(DOCS_STAMP)
+	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going --builder html docs build/site
+	@echo "built build/site/index.html"
 
 # An environment that was named with VENV= is somebody else's and stays.
 clean:

@@ -27,7 +27,7 @@ from typing import Any, NamedTuple
 SERVER = "localhost:4000"
 LANGUAGES = frozenset({
     "console", "diff", "elixir", "html", "ini", "javascript", "js", "json", "make", "mermaid", "python", "sh", "text",
-    "toml", "yaml",
+    "toml", "yaml", "{eval-rst}",
 })  # fmt: skip
 """What a fence may say. One that says nothing is refused, since nobody could tell whether its block should run."""
 

@@ -38,6 +38,12 @@ REMEDY = "run `make figures`"
 NO_PICTURE = {
     "architecture.md": "for who works on the house",
     "async-iteration.md": "a loop takes when it wants to: its instants are not those of a stream",
+    "changelog.md": "stands for a file elsewhere, as do the next two",
+    "contributing.md": "stands for CONTRIBUTING.md",
+    "from-phoenix-js.md": "tables of names",
+    "performance.md": "figures of another kind",
+    "reliability.md": "what was tried, and how often",
+    "specification.md": "stands for marbles/README.md, and shows all of them",
 }
 """Pages in docs/ that show no behaviour, and why."""
 
