@@ -18,7 +18,14 @@ Example:
 
 from rxphoenix.testing.clock import TimeStandsStill, VirtualScheduler
 from rxphoenix.testing.connection import AskedToClose, VirtualConnection
-from rxphoenix.testing.expectations import ColdObservable, HotObservable, MarbleFailure
+from rxphoenix.testing.drawn import ColdObservable, HotObservable
+from rxphoenix.testing.expectations import (
+    FramesExpectation,
+    MarbleFailure,
+    ObservableExpectation,
+    Observation,
+    SubscriptionsExpectation,
+)
 from rxphoenix.testing.notation import MarbleSyntaxError
 from rxphoenix.testing.phoenix import VirtualPhoenix
 from rxphoenix.testing.presence import Track, Untrack, Update
@@ -31,11 +38,15 @@ __all__ = [
     "HORIZON",
     "AskedToClose",
     "ColdObservable",
+    "FramesExpectation",
     "HotObservable",
     "MarbleFailure",
     "MarbleSyntaxError",
+    "ObservableExpectation",
+    "Observation",
     "RealTimeUsed",
     "SentFrame",
+    "SubscriptionsExpectation",
     "TimeStandsStill",
     "Track",
     "Untrack",

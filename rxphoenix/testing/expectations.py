@@ -1,116 +1,41 @@
 """What a test expects, what happened instead, and how the difference is shown.
 
-What lives here: observables that are drawn, recorders, and the comparison of two drawings. What does not: reading and
-printing them (``notation.py``), and when all this happens (``world.py``).
+What lives here: observations, expectations, and the comparison of two drawings. What does not: observables that are
+drawn (``drawn.py``), reading and printing drawings (``notation.py``), and when all this happens (``world.py``).
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from types import MappingProxyType
+from typing import Any, Protocol, Self
 
 from reactivex import Observable, abc
-from reactivex.disposable import CompositeDisposable, Disposable
+from reactivex.disposable import Disposable
 
 from rxphoenix.protocol.message import HEARTBEAT, PHOENIX, Message
 from rxphoenix.testing.clock import VirtualScheduler
 from rxphoenix.testing.drawing import Completed, Drawing, Failed, Instant, Mark, Next
+from rxphoenix.testing.drawn import ColdObservable, HotObservable, Subscription
 from rxphoenix.testing.notation import legend, parse, parse_subscription, render, render_subscription
 from rxphoenix.testing.topic import SentFrame
 
 __all__ = [
-    "ColdObservable",
     "Expectation",
     "FramesExpectation",
-    "HotObservable",
     "MarbleFailure",
     "ObservableExpectation",
+    "Observation",
     "SubscriptionsExpectation",
     "compare",
 ]
 
-Subscription = tuple[Instant | None, Instant | None]
-
 
 class MarbleFailure(AssertionError):
     """What happened is not what was drawn; the text shows both."""
-
-
-# -- observables that are drawn ----------------------------------------------------------------------------------------
-
-
-def _tell(observer: abc.ObserverBase[Any], mark: Mark) -> None:
-    match mark:
-        case Next(value=value):
-            observer.on_next(value)
-        case Failed(error=error):
-            observer.on_error(error)  # pyright: ignore[reportArgumentType]
-        case Completed():
-            observer.on_completed()
-
-
-class _Drawn(Observable[Any]):
-    """An observable that does what a drawing says, and keeps when it was subscribed to."""
-
-    def __init__(self, scheduler: VirtualScheduler, drawing: Drawing) -> None:
-        super().__init__()
-        self.drawing = drawing
-        """What it does."""
-        self.subscriptions: list[Subscription] = []
-        """When each subscription began and was disposed of, in microseconds from the beginning."""
-        self._scheduler = scheduler
-
-    def _note(self, end: Callable[[], object]) -> abc.DisposableBase:
-        began, index = self._scheduler.instant, len(self.subscriptions)
-        self.subscriptions.append((began, None))
-
-        def dispose() -> None:
-            self.subscriptions[index] = (began, self._scheduler.instant)
-            end()
-
-        return Disposable(dispose)
-
-
-class ColdObservable(_Drawn):
-    """Does what its drawing says from each subscription on."""
-
-    def _subscribe_core(
-        self, observer: abc.ObserverBase[Any], scheduler: abc.SchedulerBase | None = None
-    ) -> abc.DisposableBase:
-        def tell(mark: Mark) -> abc.DisposableBase:
-            return self._scheduler.after(mark.instant, lambda: _tell(observer, mark))
-
-        return self._note(CompositeDisposable([tell(mark) for mark in self.drawing.marks]).dispose)
-
-
-class HotObservable(_Drawn):
-    """Does what its drawing says from the instant at which it was made, whether somebody listens or not."""
-
-    def __init__(self, scheduler: VirtualScheduler, drawing: Drawing) -> None:
-        super().__init__(scheduler, drawing)
-        self._observers: list[abc.ObserverBase[Any]] = []
-        self._end: Mark | None = None
-        for mark in drawing.marks:
-            if mark.instant >= 0:
-                scheduler.after(mark.instant, lambda mark=mark: self._emit(mark))
-
-    def _emit(self, mark: Mark) -> None:
-        if not isinstance(mark, Next):
-            self._end = mark
-        for observer in tuple(self._observers):
-            if observer in self._observers:
-                _tell(observer, mark)
-
-    def _subscribe_core(
-        self, observer: abc.ObserverBase[Any], scheduler: abc.SchedulerBase | None = None
-    ) -> abc.DisposableBase:
-        self._observers.append(observer)
-        subscription = self._note(lambda: self._observers.remove(observer))
-        if self._end is not None:
-            _tell(observer, self._end)
-        return subscription
 
 
 # -- expectations ------------------------------------------------------------------------------------------------------
@@ -143,8 +68,21 @@ def _where() -> str:
     return f" ({Path(frame.f_code.co_filename).name}:{frame.f_lineno})"
 
 
-class ObservableExpectation:
-    """What an observable is expected to do; made by ``m.expect()``."""
+class Observation:
+    """What an observable does, as it was seen; made by ``m.observe()``. A notebook shows its picture.
+
+    Example:
+        ```python
+        from reactivex import operators as ops
+        from rxphoenix.testing import marbles
+
+        with marbles() as m:
+            seen = m.observe(m.cold("-a--b|").pipe(ops.delay(0.003, scheduler=m.scheduler)))
+            m.run(until="5ms")
+            assert seen.values == ["a"]
+        assert str(seen) == "----a--b|"
+        ```
+    """
 
     def __init__(
         self,
@@ -158,8 +96,6 @@ class ObservableExpectation:
         self._frame = frame
         self._zero = scheduler.instant
         self._marks: list[Mark] = []
-        self._expected: Drawing | None = None
-        self._symbols: Mapping[str, Any] = {}
         self._name = f"{_name_of(observable)}{_where()}" if name is None else name
         self._subscription: abc.DisposableBase = Disposable()
         self._disposed = False
@@ -169,32 +105,10 @@ class ObservableExpectation:
         if disposed is not None:
             scheduler.at(self._zero + disposed, self.dispose, first=True)
 
-    def to_be(self, drawing: str, values: Mapping[str, Any] | None = None, error: BaseException | None = None) -> None:
-        """Say what it is to do, from the instant of ``expect`` on.
-
-        Arguments:
-            drawing: the drawing.
-            values: what its characters stand for; one that is not there stands for itself.
-            error: what ``#`` stands for, by default ``Exception("error")``; compared by type and arguments.
-
-        Raises:
-            MarbleSyntaxError: there is a mistake in the drawing.
-        """
-        self._expected = parse(drawing, values, error, frame=self._frame, kind="cold")
-        self._symbols = values or {}
-
-    def problem(self) -> str | None:
-        """What is wrong, drawn."""
-        if self._expected is None:
-            return f"{self._name} {_NO_DRAWING}"
-        return compare(self._name, self._expected, self.actual, self._symbols)
-
     @property
-    def actual(self) -> Drawing:
-        """What it has done so far."""
-        is_over = bool(self._marks) and not isinstance(self._marks[-1], Next)
-        length = 0 if self._expected is None or is_over else self._expected.length
-        return Drawing(tuple(self._marks), frame=round(self._frame * 1_000_000), length=length)
+    def drawing(self) -> Drawing:
+        """What it has done so far, from the instant of the call on."""
+        return Drawing(tuple(self._marks), frame=round(self._frame * 1_000_000))
 
     @property
     def values(self) -> list[Any]:
@@ -217,14 +131,16 @@ class ObservableExpectation:
     @property
     def last_drawn(self) -> Instant:
         """The last instant that is drawn, in microseconds from the beginning."""
-        return self._zero + max(self._until, 0 if self._expected is None else self._expected.length)
+        return self._zero + self._until
+
+    def __str__(self) -> str:
+        return render(self.drawing)
 
     def _repr_svg_(self) -> str:
-        """The picture that a notebook shows: what was expected, and what has happened so far."""
+        """The picture that a notebook shows."""
         from rxphoenix.testing.svg import Lane, svg
 
-        expected = [] if self._expected is None else [Lane("expected", self._expected)]
-        return svg([*expected, Lane("observed", self.actual)])
+        return svg([Lane("observed", self.drawing)])
 
     def dispose(self) -> None:
         """End the subscription."""
@@ -244,6 +160,55 @@ class ObservableExpectation:
             lambda error: self._marks.append(Failed(instant(), error)),
             lambda: self._marks.append(Completed(instant())),
         )
+
+
+class ObservableExpectation(Observation):
+    """What an observable is expected to do; made by ``m.expect()``. A notebook shows it beside what has happened."""
+
+    _expected: Drawing | None = None
+    _symbols: Mapping[str, Any] = MappingProxyType({})
+
+    def to_be(self, drawing: str, values: Mapping[str, Any] | None = None, error: BaseException | None = None) -> Self:
+        """Say what it is to do, from the instant of ``expect`` on.
+
+        Arguments:
+            drawing: the drawing.
+            values: what its characters stand for; one that is not there stands for itself.
+            error: what ``#`` stands for, by default ``Exception("error")``; compared by type and arguments.
+
+        Returns:
+            The expectation, to look at what was seen.
+
+        Raises:
+            MarbleSyntaxError: there is a mistake in the drawing.
+        """
+        self._expected = parse(drawing, values, error, frame=self._frame, kind="cold")
+        self._symbols = values or {}
+        return self
+
+    def problem(self) -> str | None:
+        """What is wrong, drawn."""
+        if self._expected is None:
+            return f"{self._name} {_NO_DRAWING}"
+        return compare(self._name, self._expected, self.drawing, self._symbols)
+
+    @property
+    def drawing(self) -> Drawing:
+        """What it has done so far, drawn as far as what was expected is."""
+        is_over = bool(self._marks) and not isinstance(self._marks[-1], Next)
+        return replace(super().drawing, length=0 if self._expected is None or is_over else self._expected.length)
+
+    @property
+    def last_drawn(self) -> Instant:
+        """The last instant that is drawn, in microseconds from the beginning."""
+        return max(super().last_drawn, self._zero + (0 if self._expected is None else self._expected.length))
+
+    def _repr_svg_(self) -> str:
+        """The picture that a notebook shows: what was expected, and what has happened so far."""
+        from rxphoenix.testing.svg import Lane, svg
+
+        expected = [] if self._expected is None else [Lane("expected", self._expected)]
+        return svg([*expected, Lane("observed", self.drawing)])
 
 
 class SubscriptionsExpectation:

@@ -28,7 +28,8 @@ from reactivex import operators as ops
 
 from rxphoenix.client.socket import Socket
 from rxphoenix.testing.drawing import Drawing, Next
-from rxphoenix.testing.expectations import ColdObservable, HotObservable, MarbleFailure, compare
+from rxphoenix.testing.drawn import ColdObservable, HotObservable
+from rxphoenix.testing.expectations import MarbleFailure, compare
 from rxphoenix.testing.marble_file import ExpressionText, Lane, MarbleFile, MarbleFileError, StreamText
 from rxphoenix.testing.marble_lanes import Lanes
 from rxphoenix.testing.marble_words import (

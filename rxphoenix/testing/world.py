@@ -27,13 +27,13 @@ from reactivex import Observable
 
 from rxphoenix.testing.clock import VirtualScheduler
 from rxphoenix.testing.drawing import Drawing, Instant, microseconds
+from rxphoenix.testing.drawn import ColdObservable, HotObservable
 from rxphoenix.testing.expectations import (
-    ColdObservable,
     Expectation,
     FramesExpectation,
-    HotObservable,
     MarbleFailure,
     ObservableExpectation,
+    Observation,
     SubscriptionsExpectation,
 )
 from rxphoenix.testing.notation import parse
@@ -97,7 +97,7 @@ class World:
         self.frame = frame
         self._horizon = microseconds(horizon)
         self._expectations: list[Expectation] = []
-        self._observed: list[ObservableExpectation] = []
+        self._observed: list[Observation] = []
         self._phoenixes: list[VirtualPhoenix] = []
         self._last_drawn: Instant = 0
         self._found: list[RealTimeUsed] = []
@@ -164,7 +164,17 @@ class World:
         self._phoenixes.append(phoenix)
         return phoenix
 
-    # -- what is expected ----------------------------------------------------------------------------------------
+    # -- what is seen, and what is expected ------------------------------------------------------------------------
+
+    def observe(self, observable: Observable[Any], subscription: str = "^", *, name: str | None = None) -> Observation:
+        """Subscribe to an observable and keep what it does; see ``expect``.
+
+        Returns:
+            What was seen so far, at any time: its values, its drawing, and in a notebook its picture.
+        """
+        observation = Observation(self.scheduler, observable, subscription, self.frame, name)
+        self._observed.append(observation)
+        return observation
 
     def expect(
         self, observable: Observable[Any], subscription: str = "^", *, name: str | None = None
@@ -276,7 +286,7 @@ class World:
             self.scheduler.instant,
             self._last_drawn,
             *(phoenix.last_drawn for phoenix in self._phoenixes),
-            *(expectation.last_drawn for expectation in self._expectations),
+            *(each.last_drawn for each in (*self._observed, *self._expectations)),
         ]
         end = max(drawn) + self._horizon
         while (due := self.scheduler.next_instant()) is not None and due <= end:
@@ -294,8 +304,8 @@ class World:
         self._last_drawn = max(self._last_drawn, self.scheduler.instant + drawing.length)
 
     def _clear(self) -> None:
-        for expectation in self._observed:
-            expectation.dispose()
+        for observation in self._observed:
+            observation.dispose()
         self.scheduler.forget()
         self.scheduler.loop.close()
         self.scheduler.forget()

@@ -1,9 +1,11 @@
-"""Each test of the client gets a world of its own."""
+"""Each test of the client gets a server in virtual time, which is 0.1 s away."""
 
 from __future__ import annotations
 
 import pytest
 
+from rxphoenix.testing import VirtualPhoenix, VirtualTopic
+from rxphoenix.testing import World as MarbleWorld
 from tests.client.virtual import World
 
 
@@ -11,3 +13,15 @@ from tests.client.virtual import World
 def world() -> World:
     """A whole client in virtual time."""
     return World()
+
+
+@pytest.fixture
+def phoenix(marbles: MarbleWorld) -> VirtualPhoenix:
+    """A server to which an attempt takes 0.1 s, and a frame too; it minds no silence."""
+    return marbles.phoenix(opens_after=0.1, latency=0.1, idle_timeout=None)
+
+
+@pytest.fixture
+def room(phoenix: VirtualPhoenix) -> VirtualTopic:
+    """The topic that most tests use."""
+    return phoenix.topic("room:a")

@@ -154,8 +154,7 @@ def test_an_equal_error_has_the_same_character_in_both_drawings():
 
 def test_what_was_seen_can_be_looked_at():
     with marbles() as m:
-        seen = m.expect(m.cold("-a-b-#", error=KeyError("c")))
-        seen.to_be("-a-b-#", error=KeyError("c"))
+        seen = m.expect(m.cold("-a-b-#", error=KeyError("c"))).to_be("-a-b-#", error=KeyError("c"))
         m.run(until="3ms")
         assert seen.values == ["a", "b"]
         with pytest.raises(ValueError, match="has not ended with an error so far"):
@@ -189,3 +188,21 @@ def test_a_notebook_shows_what_was_expected_and_what_happened() -> None:
         picture = expectation._repr_svg_()
     assert "expected" in picture
     assert "observed" in picture
+
+
+def test_whatever_runs_can_be_observed_without_expecting_anything():
+    with marbles() as m:
+        seen = m.observe(m.cold("-a---b-|", {"a": 1, "b": 2}), "--^")
+        far = m.cold("600s |")
+        m.observe(far, "^ 700s !")
+        assert (str(seen), seen.values) == ("", [])
+        m.run(until="5ms")
+        assert (str(seen), seen.values) == ("---a", [1])
+        assert seen.drawing == parse("---a", {"a": 1})
+        with pytest.raises(ValueError, match=r"an observable \(test_expectations.py:\d+\) has not ended with an error"):
+            _ = seen.error
+    assert str(seen) == "---a---b-|"
+    assert far.subscriptions == [(0, 600_000_000)]  # what is drawn far away is waited for
+    picture = seen._repr_svg_()
+    assert "observed" in picture
+    assert "expected" not in picture
