@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from rxphoenix import Socket, Transport, WebSocket
+from rxphoenix import LongPoll, Socket, Transport, WebSocket
 from rxphoenix.server import PhoenixServer
 from rxphoenix.server.applications.conformance import conformance_application
 from tests.conformance.target import Target, a_name, embedded_target
@@ -22,12 +22,13 @@ from tests.conformance.wire import V1, V2, Dialect, OpenSocket, OpenWire, Wire
 
 URL_VARIABLE = "RXPHOENIX_CONFORMANCE_URL"
 
-TRANSPORTS: dict[str, Callable[[], Transport]] = {"websocket": WebSocket}
+TRANSPORTS: dict[str, Callable[[], Transport]] = {"websocket": WebSocket, "longpoll": LongPoll}
 """What carries the frames: every test of the client runs over each of these. The one place to add a transport."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the mark of the tests that no foreign server can serve."""
+    """Register the marks of this suite."""
+    config.addinivalue_line("markers", "only(reason): runs on one transport only, and why")
     config.addinivalue_line(
         "markers", "embedded: needs a server that the suite may stop or break; not run against a real Phoenix"
     )
@@ -65,7 +66,7 @@ def dialect(request: pytest.FixtureRequest) -> Dialect:
 
 @pytest.fixture(params=TRANSPORTS)
 def transport(request: pytest.FixtureRequest) -> str:
-    """The name of what carries the frames, as ``whoami`` has it; a test may say ``@only_websocket``."""
+    """The name of what carries the frames, as ``whoami`` has it; a test may say ``@only_websocket(reason)``."""
     return request.param
 
 

@@ -18,10 +18,13 @@ from urllib.parse import quote, urlencode
 import aiohttp
 from yarl import URL
 
-from rxphoenix.server import PhoenixServer
+from rxphoenix.server import PhoenixServer, Polling
 from rxphoenix.server.applications.conformance import conformance_application
-from tests.conformance.wire import RawWebSocket
+from tests.conformance.raw import RawLongPoll, RawWebSocket
 from tests.house.leaks import FIXTURE_THREAD
+
+_POLLING = Polling(window=1.5, patience=0.1)
+"""Of the embedded server, whose clients then hear sooner that a session is gone."""
 
 
 def a_name() -> str:
@@ -39,10 +42,12 @@ class Target:
 
     Arguments:
         url: its base URL, for example ``ws://127.0.0.1:4400``.
+        window: how long a poll waits on ``/socket`` and ``/auth``, in seconds.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, window: float = 10.0) -> None:
         self.url = url.rstrip("/")
+        self.window = window
 
     async def disconnect(self, user_id: str) -> None:
         """Disconnect all sockets of a user, as a sign-out elsewhere would."""
@@ -68,6 +73,12 @@ class Target:
         async with aiohttp.ClientSession() as session, session.ws_connect(url, **options) as websocket:
             yield RawWebSocket(websocket)
 
+    @asynccontextmanager
+    async def long_polling(self, path: str = "/socket", query: str = "vsn=2.0.0") -> AsyncIterator[RawLongPoll]:
+        """A bare session of long polling, not yet open, for what the client would never send."""
+        async with aiohttp.ClientSession() as session:
+            yield RawLongPoll(session, str(self._page(f"{path}/longpoll?{query}")))
+
     def _page(self, path: str) -> URL:
         return URL("http" + self.url.removeprefix("ws") + path, encoded=True)
 
@@ -84,7 +95,7 @@ def embedded_target() -> Iterator[Target]:
     failures: list[BaseException] = []
 
     async def serve() -> None:
-        async with PhoenixServer(conformance_application()) as server:
+        async with PhoenixServer(conformance_application(_POLLING)) as server:
             urls.append(server.url)
             started.set()
             await end.wait()
@@ -103,7 +114,7 @@ def embedded_target() -> Iterator[Target]:
     started.wait()
     try:
         if urls:
-            yield Target(urls[0])
+            yield Target(urls[0], _POLLING.window)
     finally:
         if not failures:
             loop.call_soon_threadsafe(end.set)

@@ -2,12 +2,46 @@ from __future__ import annotations
 
 import pytest
 
-from rxphoenix import PushRefused, Reply, UnencodablePayload
+from rxphoenix import ConnectionLost, PushInterrupted, PushRefused, Reply, UnencodablePayload
 from tests.conformance.target import Target, a_topic
 from tests.conformance.watching import Seen
-from tests.conformance.wire import OpenSocket, OpenWire, broadcast, only_1_0_0, only_2_0_0, pushed, reply, unmatched
+from tests.conformance.wire import (
+    OpenSocket,
+    OpenWire,
+    broadcast,
+    only_1_0_0,
+    only_2_0_0,
+    only_longpoll,
+    only_websocket,
+    pushed,
+    reply,
+    unmatched,
+)
 
 USUAL = b"\x00\x01\x02\xfe\xff"
+NOT_UTF_8 = "on long polling a server cannot answer with bytes that are no UTF-8"
+
+
+def each_where_it_comes_back(*data: bytes) -> pytest.MarkDecorator:
+    """Each on a WebSocket, and on long polling those that are UTF-8; ``only_longpoll`` has the others."""
+    return pytest.mark.parametrize(
+        ("transport", "data"),
+        [
+            pytest.param(transport, each, id=f"{transport}-{len(each)} bytes")
+            for each in data
+            for transport in ("websocket", "longpoll")
+            if transport == "websocket" or is_utf_8(each)
+        ],
+    )
+
+
+def is_utf_8(data: bytes) -> bool:
+    """Whether a server of long polling can answer with it."""
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def frame(kind: int, *fields: bytes, data: bytes) -> bytes:
@@ -16,12 +50,27 @@ def frame(kind: int, *fields: bytes, data: bytes) -> bytes:
 
 
 @only_2_0_0
-@pytest.mark.parametrize(
-    "data", [b"", b"\x00", bytes(range(256)), b"\xff" * 300, bytes(100_000)], ids=lambda data: f"{len(data)} bytes"
-)
+@each_where_it_comes_back(b"", b"\x00", "ü🎉".encode(), bytes(range(256)), b"\xff" * 300, bytes(100_000))
 async def test_bytes_go_there_and_back(open_socket: OpenSocket, data: bytes):
     """Binary frames: a push, and a reply whose response is the bytes."""
     assert await open_socket().channel(a_topic()).push("binary", data) == data
+
+
+@only_longpoll(NOT_UTF_8)
+@only_2_0_0
+async def test_any_bytes_go_there_and_those_that_come_back_and_are_no_utf_8_end_the_session(open_socket: OpenSocket):
+    """Long polling: binary from the server arrives if it happens to be UTF-8; otherwise that poll is HTTP 500."""
+    socket = open_socket()
+    channel, errors = socket.channel(a_topic()), Seen(socket.errors)
+    joins = Seen(channel.joined)
+    assert await channel.push("binary_size", bytes(range(256))) == {"size": 256}
+    with pytest.raises(PushInterrupted):
+        await channel.push("binary", b"\xff")
+    (fault,) = await errors.first(1)
+    assert isinstance(fault.error, ConnectionLost)
+    assert fault.error.status == 500
+    assert [joined.rejoin for joined in await joins.first(2)] == [False, True]
+    assert await channel.push("binary", b"\x7f") == b"\x7f"
 
 
 @only_2_0_0
@@ -30,9 +79,9 @@ async def test_a_binary_reply_has_a_status(open_socket: OpenSocket):
     channel = open_socket().channel(a_topic())
     async with channel.hold():
         with pytest.raises(PushRefused) as refused:
-            await channel.push("binary_error", b"\xde\xad")
-        assert (refused.value.status, refused.value.response) == ("error", b"\xde\xad")
-        assert await channel.request("binary", b"\xbe") == Reply("ok", b"\xbe")
+            await channel.push("binary_error", b"\xc3\xa9\x00")
+        assert (refused.value.status, refused.value.response) == ("error", b"\xc3\xa9\x00")
+        assert await channel.request("binary", b"\x01") == Reply("ok", b"\x01")
 
 
 @only_2_0_0
@@ -41,6 +90,7 @@ async def test_a_binary_push_may_have_a_json_reply(open_socket: OpenSocket):
     assert await open_socket().channel(a_topic()).push("binary_size", b"x" * 300) == {"size": 300}
 
 
+@only_websocket(NOT_UTF_8)
 @only_2_0_0
 async def test_the_server_pushes_bytes(open_wire: OpenWire):
     """Binary frames: a push from the server has a ``join_ref`` and no ref."""
@@ -51,6 +101,7 @@ async def test_the_server_pushes_bytes(open_wire: OpenWire):
     await wire.expect(pushed("1", topic, "bin", USUAL), reply("1", "9", topic))
 
 
+@only_websocket(NOT_UTF_8)
 @only_2_0_0
 async def test_the_server_broadcasts_bytes(open_wire: OpenWire):
     """Binary frames: a broadcast has no refs; it reaches everybody."""
@@ -65,7 +116,7 @@ async def test_the_server_broadcasts_bytes(open_wire: OpenWire):
 
 
 @only_2_0_0
-@pytest.mark.parametrize("data", [b"", bytes(range(256)), "ü🎉".encode()], ids=lambda data: f"{len(data)} bytes")
+@each_where_it_comes_back(b"", bytes(range(256)), "ü🎉".encode())
 async def test_an_observer_of_an_event_receives_bytes(open_socket: OpenSocket, data: bytes):
     """Binary frames: push and broadcast, as the payloads of an event."""
     channel = open_socket().channel(a_topic())
@@ -96,10 +147,19 @@ async def test_text_and_bytes_keep_their_order(open_wire: OpenWire):
 
 
 @only_2_0_0
-@pytest.mark.parametrize("topic", [a_topic("ü🎉"), a_topic().ljust(255, "x")], ids=["unicode", "255 bytes"])
-async def test_the_names_in_a_binary_frame_are_utf_8_of_up_to_255_bytes(open_socket: OpenSocket, topic: str):
-    """Binary frames: sizes are one byte each, so every field is at most 255 bytes of UTF-8."""
+@pytest.mark.parametrize("topic", [a_topic("ü🎉"), a_topic().ljust(127, "x")], ids=["unicode", "127 bytes"])
+async def test_the_names_in_a_binary_frame_are_utf_8(open_socket: OpenSocket, topic: str):
+    """Binary frames: sizes are one byte each, of UTF-8."""
     assert await open_socket().channel(topic).push("binary", b"\t") == b"\t"
+
+
+@only_2_0_0
+async def test_a_name_in_a_binary_frame_has_up_to_255_bytes(open_socket: OpenSocket):
+    """Binary frames: sizes are one byte each, so every field is at most 255 bytes.
+
+    It is the push that is binary here, and not the reply, since a size of more than 127 makes a frame no UTF-8.
+    """
+    assert await open_socket().channel(a_topic().ljust(255, "x")).push("binary_size", b"\t") == {"size": 1}
 
 
 @only_2_0_0

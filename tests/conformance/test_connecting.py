@@ -6,9 +6,15 @@ import pytest
 from rxphoenix import ConnectionRefused, JSONSerializer, SocketState
 from tests.conformance.target import Target, a_name, a_topic
 from tests.conformance.watching import Seen
-from tests.conformance.wire import V1, V2, Dialect, OpenSocket, only_2_0_0, only_websocket
+from tests.conformance.wire import V1, V2, Dialect, OpenSocket, only_2_0_0
 
-REFUSALS = {"bad": 403, "unauthorized": 401, "rate": 429, "crash": 500}
+REFUSALS = {
+    "websocket": {"bad": 403, "unauthorized": 401, "rate": 429, "crash": 500},
+    "longpoll": {"bad": 403, "unauthorized": 403, "rate": 403, "crash": 500},
+}
+"""The status that each token is refused with."""
+
+refused_tokens = pytest.mark.parametrize("token", ["bad", "unauthorized", "rate", "crash"])
 
 
 class Unknown(JSONSerializer):
@@ -77,13 +83,15 @@ async def test_the_endpoint_may_have_a_query_of_its_own(open_socket: OpenSocket)
     assert who["params"] == {"from": "url", "more": "yes", "vsn": "2.0.0"}
 
 
-@only_websocket
-@pytest.mark.parametrize(("token", "status"), REFUSALS.items())
-async def test_a_refused_connection_says_why(open_socket: OpenSocket, token: str, status: int):
-    """Connecting: 403 when ``connect`` said no, or a status of the application's choice, 500 for a crash."""
+@refused_tokens
+async def test_a_refused_connection_says_why(open_socket: OpenSocket, transport: str, token: str):
+    """Connecting: 403 when ``connect`` said no, or a status of the application's choice, 500 for a crash.
+
+    Long polling answers 403 to all but the crash.
+    """
     with pytest.raises(ConnectionRefused) as refused:
         await open_socket(params={"token": token}).opened()
-    assert refused.value.status == status
+    assert refused.value.status == REFUSALS[transport][token]
 
 
 @only_2_0_0
@@ -164,14 +172,13 @@ async def test_the_auth_token_arrives_beside_the_params(open_socket: OpenSocket,
     assert who["params"] == {"user_id": "ann", "vsn": dialect.vsn}
 
 
-@only_websocket
 @only_2_0_0
-@pytest.mark.parametrize(("token", "status"), REFUSALS.items())
-async def test_a_connection_is_refused_for_its_auth_token(open_socket: OpenSocket, token: str, status: int):
+@refused_tokens
+async def test_a_connection_is_refused_for_its_auth_token(open_socket: OpenSocket, transport: str, token: str):
     """Connecting: refusals, for what came as auth token."""
     with pytest.raises(ConnectionRefused) as refused:
         await open_socket("/auth", auth_token=token).opened()
-    assert refused.value.status == status
+    assert refused.value.status == REFUSALS[transport][token]
 
 
 @only_2_0_0

@@ -6,7 +6,9 @@ from rxphoenix import HeartbeatTimeout, SocketState
 from rxphoenix.server import PhoenixServer
 from tests.conformance.target import Target, a_topic
 from tests.conformance.watching import Seen
-from tests.conformance.wire import OpenSocket, OpenWire, only_2_0_0, reply, unmatched
+from tests.conformance.wire import OpenSocket, OpenWire, only_2_0_0, only_websocket, reply, unmatched
+
+NEEDS_NONE = "long polling needs no heartbeats"
 
 
 async def test_a_ping_measures_a_round_trip(open_socket: OpenSocket):
@@ -17,6 +19,7 @@ async def test_a_ping_measures_a_round_trip(open_socket: OpenSocket):
         assert await socket.ping() > 0
 
 
+@only_websocket(NEEDS_NONE)
 async def test_heartbeats_go_on_by_themselves(open_socket: OpenSocket):
     """Reserved topic and events: a heartbeat every interval, the next one after the answer."""
     socket = open_socket(heartbeat_interval=0.02)
@@ -60,6 +63,7 @@ async def test_a_ref_comes_back_as_it_was_sent(phoenix: Target):
         assert await raw.receive() == [None, 7, "phoenix", "phx_reply", {"status": "ok", "response": {}}]
 
 
+@only_websocket(NEEDS_NONE)
 @only_2_0_0
 async def test_heartbeats_keep_a_socket_open(open_socket: OpenSocket):
     """Connecting: a server closes a socket whose client sent nothing for a while; hence heartbeats."""
@@ -72,6 +76,7 @@ async def test_heartbeats_keep_a_socket_open(open_socket: OpenSocket):
     assert errors.values == []
 
 
+@only_websocket(NEEDS_NONE)
 @pytest.mark.embedded
 @only_2_0_0
 async def test_a_link_that_answers_no_heartbeat_is_dead(breakable: PhoenixServer, open_socket: OpenSocket):

@@ -226,14 +226,22 @@ async def test_a_channel_that_ends_leaves(open_wire: OpenWire, ending: str):
     assert list(await ann.everybody()) == ["ann"]
 
 
-@only_websocket
 @only_2_0_0
-@pytest.mark.parametrize("ending", ["close", "disconnect", "kill_transport"])
+@pytest.mark.parametrize("ending", ["disconnect", "kill_transport"])
 async def test_a_connection_that_ends_leaves_on_all_its_topics(phoenix: Target, open_wire: OpenWire, ending: str):
-    """Presence: what the connection's end ends is told on every topic.
+    """Presence: what the connection's end ends is told on every topic."""
+    await end_a_connection(phoenix, open_wire, ending)
 
-    Over WebSocket: a session of long polling outlives its client by half a minute.
-    """
+
+@only_websocket("a session of long polling outlives its client by half a minute")
+@only_2_0_0
+async def test_a_client_that_closes_leaves_on_all_its_topics(phoenix: Target, open_wire: OpenWire):
+    """Presence: what the connection's end ends is told on every topic."""
+    await end_a_connection(phoenix, open_wire, "close")
+
+
+async def end_a_connection(phoenix: Target, open_wire: OpenWire, ending: str) -> None:
+    """See on two topics that somebody leaves whose connection ends."""
     topics, user_id = [a_presence_topic(), a_presence_topic()], a_name()
     wire = await open_wire(params={"user_id": user_id})
     remaining = [(await visitors(open_wire, topic, "ann"))[0] for topic in topics]

@@ -14,7 +14,7 @@ from rxphoenix import (
 from rxphoenix.server import PhoenixServer
 from tests.conformance.target import Target, a_name, a_topic
 from tests.conformance.watching import Seen
-from tests.conformance.wire import OpenSocket, only_2_0_0, only_websocket
+from tests.conformance.wire import OpenSocket, one_dialect_on_longpoll, only_2_0_0, only_websocket
 
 DISCONNECTED = {1001, 1000}
 """What a server closes with that disconnects a socket id; 1000 before 1.8.8."""
@@ -22,6 +22,10 @@ IDLE = {1002, 1000}
 """What a server closes with that has heard nothing for too long; 1000 from Cowboy."""
 DIED = {None, 1006}
 """What is left of a connection that nobody closed."""
+NO_CODE = {None}
+"""What long polling has instead."""
+
+CODES = "long polling has no close codes"
 
 
 def codes(errors: Seen) -> list[int | None]:
@@ -43,15 +47,15 @@ async def lose(socket: Socket, event: str) -> tuple[int | None, list[SocketState
     return code, states.values[-3:]
 
 
-@only_websocket
-async def test_a_socket_that_was_kicked_reconnects_and_rejoins(open_socket: OpenSocket):
+@one_dialect_on_longpoll
+async def test_a_socket_that_was_kicked_reconnects_and_rejoins(open_socket: OpenSocket, transport: str):
     """Close codes: the server disconnected this socket id. Reconnect after every close that was not asked for."""
     code, states = await lose(open_socket(), "kick")
-    assert code in DISCONNECTED
+    assert code in (DISCONNECTED if transport == "websocket" else NO_CODE)
     assert states == ["closed", "connecting", "open"]
 
 
-@only_websocket
+@one_dialect_on_longpoll
 async def test_a_socket_whose_transport_died_reconnects_and_rejoins(open_socket: OpenSocket):
     """Close codes: none (1006): the transport died."""
     code, states = await lose(open_socket(), "kill_transport")
@@ -59,8 +63,9 @@ async def test_a_socket_whose_transport_died_reconnects_and_rejoins(open_socket:
     assert states == ["closed", "connecting", "open"]
 
 
+@one_dialect_on_longpoll
 async def test_signing_out_elsewhere_disconnects_all_sockets_of_a_user_and_of_nobody_else(
-    phoenix: Target, open_socket: OpenSocket
+    phoenix: Target, open_socket: OpenSocket, transport: str
 ):
     """Close codes: the server disconnected this socket id, wherever it was connected."""
     user_id = a_name()
@@ -73,11 +78,13 @@ async def test_signing_out_elsewhere_disconnects_all_sockets_of_a_user_and_of_no
     await phoenix.disconnect(user_id)
     for each in joins[:2]:
         await each.first(2)
-    assert all(code in DISCONNECTED for seen in errors[:2] for code in codes(seen))
+    expected = DISCONNECTED if transport == "websocket" else NO_CODE
+    assert all(code in expected for seen in errors[:2] for code in codes(seen))
     await other.ping()
     assert errors[2].values == []
 
 
+@one_dialect_on_longpoll
 async def test_all_channels_rejoin_when_the_connection_is_back(phoenix: Target, open_socket: OpenSocket):
     """Timers and states: connection lost: every channel becomes errored, and rejoins at once when one opens."""
     user_id = a_name()
@@ -94,6 +101,7 @@ async def test_all_channels_rejoin_when_the_connection_is_back(phoenix: Target, 
         assert each.values == ["closed", "joining", "joined", "errored", "joining", "joined"]
 
 
+@one_dialect_on_longpoll
 async def test_a_channel_hears_broadcasts_again_after_a_reconnect(phoenix: Target, open_socket: OpenSocket):
     """Timers and states: a subscription survives the loss of the connection."""
     user_id, topic = a_name(), a_topic()
@@ -108,6 +116,7 @@ async def test_a_channel_hears_broadcasts_again_after_a_reconnect(phoenix: Targe
     assert heard.values == [{"k": "1"}, {"k": "2"}, {"k": "3"}]
 
 
+@one_dialect_on_longpoll
 async def test_params_are_evaluated_for_every_connection(phoenix: Target, open_socket: OpenSocket):
     """Connecting: params and token that are functions are evaluated anew for every attempt."""
     user_id = a_name()
@@ -130,6 +139,7 @@ async def test_params_are_evaluated_for_every_connection(phoenix: Target, open_s
     ]  # fmt: skip
 
 
+@one_dialect_on_longpoll
 async def test_what_was_sent_when_the_connection_was_lost_is_not_sent_again(phoenix: Target, open_socket: OpenSocket):
     """Timers and states: a frame belongs to the connection and the join it was made for."""
     user_id, topic = a_name(), a_topic()
@@ -177,7 +187,7 @@ async def test_a_client_may_drop_its_connection_and_take_another(open_socket: Op
 # -- limits of /short --------------------------------------------------------------------------------------------
 
 
-@only_websocket
+@only_websocket("a client of long polling always asks; one that does not is in test_long_polling.py")
 @only_2_0_0
 async def test_a_socket_that_says_nothing_is_closed_and_opens_again(open_socket: OpenSocket):
     """Connecting: a server closes a socket whose client sent nothing for a while; Close codes: 1002 idle too long."""
@@ -187,7 +197,7 @@ async def test_a_socket_that_says_nothing_is_closed_and_opens_again(open_socket:
     assert [code in IDLE for code in codes(errors)] == [True]
 
 
-@only_websocket
+@only_websocket("long polling has bodies of 8 MB, whatever a frame may be")
 @only_2_0_0
 async def test_a_frame_that_is_too_big_closes_the_socket(open_socket: OpenSocket):
     """Close codes: 1009 frame too big; ``/short`` takes 64 KiB."""
@@ -202,7 +212,7 @@ async def test_a_frame_that_is_too_big_closes_the_socket(open_socket: OpenSocket
     await joins.first(2)
 
 
-@only_websocket
+@only_websocket("permessage-deflate is of WebSockets")
 @only_2_0_0
 async def test_messages_may_be_compressed(open_socket: OpenSocket):
     """Connecting: permessage-deflate, where client and server both want it, as ``/short`` does."""
@@ -217,10 +227,11 @@ async def test_messages_may_be_compressed(open_socket: OpenSocket):
 # -- a server that goes away -------------------------------------------------------------------------------------
 
 
-@only_websocket
 @pytest.mark.embedded
-async def test_a_server_that_shuts_down_says_so_and_is_found_again(breakable: PhoenixServer, open_socket: OpenSocket):
-    """Close codes: 1012 (or 1000, with no channel joined) the server shuts down."""
+async def test_a_server_that_shuts_down_says_so_and_is_found_again(
+    breakable: PhoenixServer, open_socket: OpenSocket, transport: str
+):
+    """Close codes: 1012 (or 1000, with no channel joined) the server shuts down; long polling has none."""
     joined, idle = open_socket(url=breakable.url), open_socket(url=breakable.url)
     channel = joined.channel(a_topic())
     joins, errors = Seen(channel.joined), [Seen(socket.errors) for socket in (joined, idle)]
@@ -231,7 +242,7 @@ async def test_a_server_that_shuts_down_says_so_and_is_found_again(breakable: Ph
     await breakable.stop()
     for each in errors:
         await each.first(1)
-    assert [codes(each)[0] for each in errors] == [1012, 1000]
+    assert [codes(each)[0] for each in errors] == ([1012, 1000] if transport == "websocket" else [None, None])
     await breakable.start()
     joined.reconnect()
     idle.reconnect()
@@ -254,7 +265,7 @@ async def test_a_server_that_cannot_be_reached_is_tried_again(breakable: Phoenix
     assert await answer.first(1) == [{"late": True}]
 
 
-@only_websocket
+@only_websocket("it is the upgrade that the embedded server can be told to refuse")
 @pytest.mark.embedded
 @only_2_0_0
 async def test_a_server_that_is_busy_says_when_to_come_back(breakable: PhoenixServer, open_socket: OpenSocket):

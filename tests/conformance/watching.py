@@ -14,8 +14,8 @@ from reactivex import Observable
 
 T = TypeVar("T")
 
-PATIENCE = 10.0
-"""Seconds that anything may take before it counts as not happening."""
+PATIENCE = 20.0
+"""Seconds that anything may take before it counts as not happening: more than a window of long polling."""
 
 
 class Seen(Generic[T]):

@@ -1,21 +1,18 @@
 """Frames as they are: for cases in which refs and orders are the point.
 
-What lives here: the two dialects, a socket of ours used as a bare wire, and a WebSocket with no client around it.
-What does not: where the server is (``target.py``).
+What lives here: the two dialects and the marks for them, and a socket of ours used as a bare wire. What does not:
+connections with no client around them (``raw.py``), and where the server is (``target.py``).
 """
 
 from __future__ import annotations
 
-import asyncio
-import json
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, NamedTuple
 
-import aiohttp
 import pytest
 
 from rxphoenix import Frame, JSONSerializer, JSONSerializerV1, Message, Payload, Serializer, Socket
-from tests.conformance.watching import PATIENCE, Seen
+from tests.conformance.watching import Seen
 
 NOTHING: dict[str, Any] = {}
 UNMATCHED = {"reason": "unmatched topic"}
@@ -84,8 +81,27 @@ only_1_0_0 = pytest.mark.parametrize("dialect", [V1], ids=["1.0.0"])
 only_2_0_0 = pytest.mark.parametrize("dialect", [V2], ids=["2.0.0"])
 """For what one dialect does not have, or where the dialect plainly does not matter."""
 
-only_websocket = pytest.mark.parametrize("transport", ["websocket"])
-"""For what is about WebSockets: HTTP statuses of the handshake, close codes, the size of a frame."""
+
+def _only(transport: str, reason: str) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("transport", [pytest.param(transport, marks=pytest.mark.only(reason=reason))])
+
+
+def only_websocket(reason: str) -> pytest.MarkDecorator:
+    """For what long polling does not have; the reason says what."""
+    return _only("websocket", reason)
+
+
+def only_longpoll(reason: str) -> pytest.MarkDecorator:
+    """For what WebSockets do not have; the reason says what."""
+    return _only("longpoll", reason)
+
+
+one_dialect_on_longpoll = pytest.mark.parametrize(
+    ("dialect", "transport"),
+    [(V2, "websocket"), (V1, "websocket"), (V2, "longpoll")],
+    ids=["2.0.0-websocket", "1.0.0-websocket", "2.0.0-longpoll"],
+)
+"""For what long polling has to wait for, until a window of the server's is over: once is enough."""
 
 
 def reply(
@@ -174,49 +190,6 @@ class Wire:
         """Insist that nothing was still to come from the socket itself: a heartbeat's answer comes next."""
         self.send(None, "nothing more", "phoenix", "heartbeat")
         await self.expect(reply(None, "nothing more", "phoenix"))
-
-
-class RawWebSocket:
-    """A WebSocket with no client around it."""
-
-    def __init__(self, websocket: aiohttp.ClientWebSocketResponse) -> None:
-        self._websocket = websocket
-
-    @property
-    def subprotocol(self) -> str | None:
-        """What the handshake agreed on."""
-        return self._websocket.protocol
-
-    async def send(self, *message: Any) -> None:
-        """Send the elements of one message of 2.0.0."""
-        await self.send_text(json.dumps(message))
-
-    async def send_text(self, text: str) -> None:
-        """Send a text frame."""
-        await self._websocket.send_str(text)
-
-    async def send_binary(self, data: bytes) -> None:
-        """Send a binary frame."""
-        await self._websocket.send_bytes(data)
-
-    async def receive(self) -> Any:
-        """The next frame: the value in a text frame, or the bytes of a binary one."""
-        message = await self._receive()
-        if message.type is aiohttp.WSMsgType.BINARY:
-            return message.data
-        assert message.type is aiohttp.WSMsgType.TEXT, message
-        return json.loads(message.data)
-
-    async def close_code(self) -> int | None:
-        """The code that the server closes with; no frame may come before."""
-        message = await self._receive()
-        closing = (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSING, aiohttp.WSMsgType.CLOSED)
-        assert message.type in closing, message
-        return self._websocket.close_code
-
-    async def _receive(self) -> aiohttp.WSMessage:
-        async with asyncio.timeout(PATIENCE):
-            return await self._websocket.receive()
 
 
 OpenSocket = Callable[..., Socket]
