@@ -99,6 +99,6 @@ async def test_a_heartbeat_is_answered_while_a_channel_is_busy(open_wire: OpenWi
     topic = a_topic()
     wire = await open_wire()
     await wire.join(topic)
-    wire.send("1", "2", topic, "slow", {"ms": 150})
+    wire.send("1", "2", topic, "slow", {"ms": 300})
     wire.send(None, "3", "phoenix", "heartbeat")
-    await wire.expect(reply(None, "3", "phoenix"), reply("1", "2", topic, {"ms": 150}))
+    await wire.expect(reply(None, "3", "phoenix"), reply("1", "2", topic, {"ms": 300}))

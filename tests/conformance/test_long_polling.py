@@ -103,7 +103,7 @@ async def test_a_poll_waits_for_a_message_or_the_end_of_its_window(phoenix: Targ
         await messages(raw, 1)
         assert await raw.poll() == PollAnswer(200, NO_CONTENT, raw.token, [])
         poll = asyncio.ensure_future(raw.poll())
-        await raw.post(["1", "2", topic, "push_later", {"n": 1, "ms": 50}])
+        await raw.post(["1", "2", topic, "push_later", {"n": 1, "ms": 200}])
         assert (await poll).messages == [reply("1", "2", topic)]
         assert await messages(raw, 1) == [["1", None, topic, "tick", {"i": 0}]]
 
