@@ -42,6 +42,7 @@ No error text holds a URL, a token or params.
 
 from __future__ import annotations
 
+import reprlib
 from typing import Any, TypeVar
 
 __all__ = [
@@ -82,6 +83,22 @@ __all__ = [
 
 _E = TypeVar("_E", bound="PhoenixError")
 
+_LONGEST = 500
+_repr = reprlib.Repr()
+_repr.maxlevel = _repr.maxtuple = _repr.maxlist = _repr.maxdict = 8
+_repr.maxstring = _repr.maxother = _repr.maxlong = 200
+
+
+def _shown(value: Any) -> str:
+    """What a server has said, in one line of no great length, however big or deep it is."""
+    return _words(_repr.repr(value))
+
+
+def _words(text: str) -> str:
+    """A text that may be a server's, in one line of no great length."""
+    text = text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
+    return text if text.isprintable() else repr(text)[1:-1]
+
 
 def _rebuild(kind: type[_E], arguments: tuple[Any, ...]) -> _E:
     error = kind.__new__(kind, *arguments)
@@ -117,7 +134,8 @@ class ConnectionRefused(ConnectionFault):
     """
 
     def __init__(self, reason: str, *, status: int | None = None, retry_after: float | None = None) -> None:
-        super().__init__(reason if status is None else f"HTTP {status}: {reason}" if reason else f"HTTP {status}")
+        words = _words(reason)
+        super().__init__(words if status is None else f"HTTP {status}: {words}" if words else f"HTTP {status}")
         self.reason = reason
         self.status = status
         self.retry_after = retry_after
@@ -144,7 +162,7 @@ class ConnectionLost(ConnectionFault):
         words = "connection lost" if code is None else f"connection closed by the server with code {code}"
         if status is not None:
             words = f"{words} (HTTP {status})"
-        super().__init__(f"{words}: {reason}" if reason else words)
+        super().__init__(f"{words}: {_words(reason)}" if reason else words)
         self.code = code
         self.reason = reason
         self.status = status
@@ -225,7 +243,7 @@ class JoinRefused(ChannelFault):
     """
 
     def __init__(self, topic: str, response: Any, *, rejoin: bool = False, attempt: int = 1) -> None:
-        super().__init__(topic, f"{'rejoin' if rejoin else 'join'} refused: {response!r}")
+        super().__init__(topic, f"{'rejoin' if rejoin else 'join'} refused: {_shown(response)}")
         self.response = response
         self.rejoin = rejoin
         self.attempt = attempt
@@ -315,7 +333,7 @@ class PushRefused(PushFault):
     """
 
     def __init__(self, topic: str, event: str, status: str | bool | None, response: Any) -> None:
-        super().__init__(topic, event, f"replied {status!r}: {response!r}")
+        super().__init__(topic, event, f"replied {_shown(status)}: {_shown(response)}")
         self.status = status
         self.response = response
 
@@ -405,7 +423,8 @@ class MalformedFrame(PhoenixError):
     """
 
     def __init__(self, problem: str, *, size: int = 0) -> None:
-        super().__init__(f"{problem} (frame of {size} bytes)" if size else problem)
+        words = _words(problem)
+        super().__init__(f"{words} (frame of {size} bytes)" if size else words)
         self.problem = problem
         self.size = size
 
@@ -419,7 +438,7 @@ class PayloadMismatch(PhoenixError):
     """
 
     def __init__(self, type: str, problem: str) -> None:
-        super().__init__(f"the payload is no {type}: {problem}")
+        super().__init__(f"the payload is no {type}: {_words(problem)}")
         self.type = type
         self.problem = problem
 

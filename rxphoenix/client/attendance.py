@@ -30,7 +30,10 @@ _LEAST_BACKLOG = 64 * 1024
 """Bytes of differences that are always kept as they came, before they are made into a roster."""
 
 _ASSUMED_SIZE = 1024
-"""Bytes that a message counts for if somebody else has had it decoded."""
+"""Bytes that a message counts for at least if somebody else has had it decoded."""
+
+_MOST_EARLY = 4 * 1024 * 1024
+"""Bytes of differences that are kept for a state that is still to come."""
 
 
 class Attendance:
@@ -43,8 +46,8 @@ class Attendance:
     """
 
     __slots__ = (
-        "_backlog", "_backlog_size", "_context", "_event", "_observers", "_roster", "_state_size", "_topic", "_views",
-        "events",
+        "_backlog", "_backlog_size", "_context", "_early_size", "_event", "_observers", "_roster", "_state_size",
+        "_topic", "_views", "events",
     )  # fmt: skip
 
     def __init__(self, context: Context, topic: str, events: PresenceEvents) -> None:
@@ -53,7 +56,7 @@ class Attendance:
         self._topic = topic
         self._event = events.state
         self._backlog: list[Message | None] = []  # None: the join was lost here
-        self._backlog_size = self._state_size = 0
+        self._backlog_size = self._state_size = self._early_size = 0
         self._roster: Roster[Meta] | None = None
         self._views: tuple[PresenceView[Any], ...] = ()
         self._observers: dict[Subscriber[Any], Callable[[], None] | None] = {}
@@ -66,8 +69,7 @@ class Attendance:
             self._tell(message)
             return
         self._backlog.append(message)
-        raw = message.raw
-        size = _ASSUMED_SIZE if raw is None else len(raw)
+        size = _size(message)
         if message.event == self.events.state:
             size, self._state_size = self._state_size, size  # the one before is now worth no more than a difference
         self._backlog_size += size
@@ -81,6 +83,7 @@ class Attendance:
                 self._backlog.append(None)
         elif self._roster is not None:
             self._roster.lost()
+            self._early_size = 0
             for view in self._views:
                 view.roster.lost()
                 view.lost()
@@ -93,9 +96,30 @@ class Attendance:
         for message in backlog:
             if message is None:
                 roster.lost()
+                self._early_size = 0
             else:
-                self._sync(roster, message)
+                self._take(roster, message)
         return roster
+
+    def _take(self, roster: Roster[Meta], message: Message) -> list[PresenceSync[Meta]] | None:
+        """Take a message in, unless it is one of too many differences that were sent before any state."""
+        if message.event == self.events.diff and not roster.synced:
+            before = self._early_size
+            self._early_size += _size(message)
+            if self._early_size > _MOST_EARLY:
+                if before <= _MOST_EARLY:
+                    self._drop_early(roster)
+                return None
+        syncs = self._sync(roster, message)
+        if roster.synced:
+            self._early_size = 0
+        return syncs
+
+    def _drop_early(self, roster: Roster[Meta]) -> None:
+        for each in (roster, *(view.roster for view in self._views)):
+            each.lost()
+        error = MalformedFrame(f"more than {_MOST_EARLY} bytes of presence diffs before any state; all are dropped")
+        self._context.report(error, topic=self._topic, event=self.events.diff)
 
     def _sync(self, roster: Roster[Any], message: Message) -> list[PresenceSync[Any]] | None:
         """Take a message in; one that says nothing is reported and dropped."""
@@ -109,7 +133,7 @@ class Attendance:
     def _tell(self, message: Message) -> None:
         roster, views = self._read_backlog(), self._views
         self._event = message.event
-        syncs = self._sync(roster, message)
+        syncs = self._take(roster, message)
         if syncs is None:
             return
         # all of them before anybody is told, because who is told may look elsewhere
@@ -167,6 +191,10 @@ class Attendance:
                 emit(subscriber.complete)
             else:
                 emit(subscriber.error, error)
+
+
+def _size(message: Message) -> int:
+    return message.size if message.raw is not None else max(message.size, _ASSUMED_SIZE)
 
 
 class Attendances:

@@ -13,6 +13,7 @@ from rxphoenix.protocol.address import Params, flatten_params
 from rxphoenix.protocol.backoff import Delay
 
 __all__ = [
+    "check_count",
     "check_delay",
     "check_event",
     "check_headers",
@@ -31,6 +32,15 @@ def check_seconds(name: str, seconds: float, *, zero: bool = False) -> float:
     if not (0 <= seconds < float("inf")) or (seconds == 0 and not zero):
         raise ValueError(f"{name} must be a {'' if zero else 'positive '}number of seconds, not {seconds!r}")
     return seconds
+
+
+def check_count(name: str, count: int) -> int:
+    """Return a number of things; raises ``TypeError`` or ``ValueError`` for anything but a positive integer."""
+    if not isinstance(count, int) or isinstance(count, bool):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"{name} must be an integer, not {count!r}")
+    if count < 1:
+        raise ValueError(f"{name} must be at least 1, not {count!r}")
+    return count
 
 
 def check_name(what: str, name: str) -> str:

@@ -15,6 +15,7 @@ import msgspec
 from reactivex.disposable import CompositeDisposable, SerialDisposable
 
 from rxphoenix.client.context import Context
+from rxphoenix.client.departures import Departures
 from rxphoenix.client.heartbeat import Heartbeat
 from rxphoenix.client.provider import Provider
 from rxphoenix.client.timer import Timer
@@ -40,8 +41,10 @@ ReplyHandler: TypeAlias = Callable[[Message], None]
 
 
 class Awaited(NamedTuple):
-    """A reply that somebody waits for: what to call with it, and what when the connection ends first."""
+    """A reply that somebody waits for: what it must be for, whom to call with it, and if the connection ends first."""
 
+    topic: str
+    join_ref: str | None
     replied: ReplyHandler
     failed: Callable[[PhoenixError], None] | None
 
@@ -120,8 +123,7 @@ class Connection:
         self._heartbeat: Heartbeat | None = None
         self._replies: dict[str, Awaited] = {}
         self._joins: dict[str, Carried] = {}
-        self._leaves: dict[str, str] = {}
-        self._closes: dict[str, list[str]] = {}
+        self._departures = Departures()
         self._subscribed = False
         self._answered_join = (0, 0.0)
         self.is_open = False
@@ -232,10 +234,15 @@ class Connection:
             self._send(frame)
 
     def expect_reply(
-        self, ref: str, handler: ReplyHandler, failed: Callable[[PhoenixError], None] | None = None
+        self,
+        ref: str,
+        topic: str,
+        join_ref: str | None,
+        handler: ReplyHandler,
+        failed: Callable[[PhoenixError], None] | None = None,
     ) -> None:
-        """Call ``handler`` with the reply to ``ref``, or ``failed`` when the connection ends first."""
-        self._replies[ref] = Awaited(handler, failed)
+        """Call ``handler`` with the reply to what is sent with these, or ``failed`` when the connection ends first."""
+        self._replies[ref] = Awaited(topic, join_ref, handler, failed)
 
     def forget_reply(self, ref: str) -> None:
         """Await the reply to ``ref`` no longer."""
@@ -246,7 +253,7 @@ class Connection:
         """Send a heartbeat of its own; ``answered`` receives the round trip in seconds. Returns its ref."""
         ref = self._context.next_ref()
         sent = self._context.clock.monotonic()
-        self.expect_reply(ref, lambda _reply: answered(self._context.clock.elapsed(sent)), failed)
+        self.expect_reply(ref, PHOENIX, None, lambda _reply: answered(self._context.clock.elapsed(sent)), failed)
         self.send(None, ref, PHOENIX, HEARTBEAT, self._options.serializer.encode_payload({}))
         return ref
 
@@ -281,55 +288,44 @@ class Connection:
 
     # -- joins that the server is to end -------------------------------------------------------------------------
 
-    def leave(self, join_ref: str, topic: str, acknowledged: Callable[[], object] | None = None) -> None:
+    def leave(self, join_ref: str, topic: str, acknowledged: Callable[[], object] | None = None) -> str:
         """Send ``phx_leave`` for a join, and call ``acknowledged`` when it is answered or the connection ends.
 
         It is answered by its reply, or by the ``phx_close`` of the join alone if another join follows at once.
+        Returns the ref of the leave.
         """
         ref = self._context.next_ref()
 
         def over(reply: Message | None) -> None:
-            self._leaves.pop(join_ref, None)
-            if reply is not None and reply.join_ref is not None:
-                self._close_came(topic, join_ref)
+            if reply is not None and reply.join_ref is not None:  # without it a close is still to come
+                self._departures.ended(join_ref)
             if acknowledged is not None:
                 acknowledged()
 
-        self._leaves[join_ref] = ref
-        self.expect_close(join_ref, topic)
-        self.expect_reply(ref, over, None if acknowledged is None else lambda _error: over(None))
+        self.expect_close(join_ref, topic, ref)
+        self.expect_reply(ref, topic, join_ref, over, None if acknowledged is None else lambda _error: over(None))
         self.send(join_ref, ref, topic, LEAVE, self._options.serializer.encode_payload({}))
+        return ref
 
-    def forget_leave(self, join_ref: str) -> None:
-        """Wait for the acknowledgement of a leave no longer."""
-        ref = self._leaves.pop(join_ref, None)
-        if ref is not None:
-            self.forget_reply(ref)
-
-    def expect_close(self, join_ref: str, topic: str) -> None:
-        """Note that the server will send ``phx_close`` for a join that is none of ours any more.
-
-        Serializer 1.0.0 does not say which join a ``phx_close`` is for, so this is how we know.
-        """
-        self._closes.setdefault(topic, []).append(join_ref)
+    def expect_close(self, join_ref: str, topic: str, leave_ref: str | None = None) -> None:
+        """Note that the server will send ``phx_close`` for a join that is none of ours any more."""
+        forgotten = self._departures.expect(join_ref, topic, leave_ref)
+        if forgotten is not None:
+            self.forget_reply(forgotten)
 
     def is_leaving(self, topic: str) -> bool:
         """Whether the server is still to end a join of the topic; stray messages are expected until then."""
-        return topic in self._closes
+        return self._departures.is_expected(topic)
 
-    def _close_came(self, topic: str, join_ref: str | None) -> bool:
+    def _close_came(self, message: Message) -> bool:
         """Whether a ``phx_close`` is for a join that was none of ours any more."""
-        expected = self._closes.get(topic)
-        if expected is None or (join_ref is not None and join_ref not in expected):
+        join_ref = self._departures.find(message.topic, message.join_ref)
+        if join_ref is None:
             return False
-        ended = expected[0] if join_ref is None else join_ref
-        expected.remove(ended)
-        if not expected:
-            del self._closes[topic]
-        ref = self._leaves.pop(ended, None)
+        ref = self._departures.ended(join_ref)
         awaited = None if ref is None else self._replies.pop(ref, None)
         if awaited is not None:
-            awaited.replied(Message(None, ref, topic, CLOSE))
+            awaited.replied(message)
         return True
 
     # -- the heartbeat's view ------------------------------------------------------------------------------------
@@ -362,14 +358,20 @@ class Connection:
         owner.heard(message)
         if self._owner is None:  # an observer of the messages closed or replaced us
             return
-        if message.event == REPLY and message.ref is not None:
-            awaited = self._replies.pop(message.ref, None)
-            if awaited is not None:
-                awaited.replied(message)
-            else:
-                owner.received(message)
-        elif message.event != CLOSE or not self._close_came(message.topic, message.join_ref):
+        if message.event == REPLY and message.ref in self._replies:
+            self._reply_came(message, message.ref)
+        elif message.event != CLOSE or not self._close_came(message):
             owner.received(message)
+
+    def _reply_came(self, message: Message, ref: str) -> None:
+        awaited = self._replies[ref]
+        # no join is named by serializer 1.0.0, and where the server does not know the one that was asked about
+        if message.topic == awaited.topic and message.join_ref in (None, awaited.join_ref):
+            del self._replies[ref]
+            awaited.replied(message)
+        else:
+            problem = "a reply to something else than what was sent with its ref"
+            self._context.report(MalformedFrame(problem), topic=message.topic, event=REPLY)
 
     # -- ending --------------------------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from reactivex.disposable import Disposable
 from reactivex.scheduler import VirtualTimeScheduler
 from reactivex.scheduler.eventloop import AsyncIOScheduler
 
+from rxphoenix.client.complaints import Complaints
 from rxphoenix.client.dispatch import Dispatcher
 from rxphoenix.errors import NoEventLoop, WrongThread
 
@@ -76,6 +77,7 @@ class Context:
         self._thread: int | None = None
         self._report: Callable[[Fault], None] | None = None
         self._reference = 0
+        self._complaints = Complaints("what observers and functions of this program raised")
         self.dispatcher = Dispatcher(self._resume)
         self.when_loop_is_gone: Callable[[], object] = self.cool_down
         self.is_virtual = isinstance(scheduler, VirtualTimeScheduler)
@@ -187,14 +189,19 @@ class Context:
         if self._report is not None:
             self._report(Fault(topic, event, error))
 
+    def complain(self, words: str, *arguments: object, error: Exception | None = None) -> None:
+        """Log something that this program should know of; not too much of it, because a server may be the cause."""
+        if self._clock is None or self._complaints.may_be_said(self._clock.monotonic()):
+            logger.error(words, *arguments, exc_info=error)
+
     def observer_raised(self, error: Exception, topic: str | None, event: str | None) -> None:
         """An observer raised: log it with its traceback and report it."""
-        logger.error("an observer raised %s", _of(topic, event), exc_info=error)
+        self.complain("an observer raised %s", _of(topic, event), error=error)
         self.report(error, topic=topic, event=event)
 
     def nobody_listened(self, error: Exception, topic: str | None, event: str | None) -> None:
         """A stream ended with an error and its subscriber had no handler for it."""
-        logger.error("a stream ended without an on_error handler %s: %r", _of(topic, event), error)
+        self.complain("a stream ended without an on_error handler %s: %r", _of(topic, event), error)
         self.report(error, topic=topic, event=event)
 
 

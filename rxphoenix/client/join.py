@@ -105,7 +105,7 @@ class Join:
         self._ended = False
         self._audience = Audience(topic.context)
         self._attendances = Attendances(topic.context, topic.name, options.presence)
-        self.pushes = Pushes()
+        self.pushes = Pushes(topic.options.max_held_pushes)
 
     @property
     def is_joined(self) -> bool:
@@ -231,7 +231,7 @@ class Join:
         self.join_ref = ref
         self._sent = self._context.clock.monotonic()
         self._timer.start(self.options.timeout, self._timed_out)
-        connection.expect_reply(ref, self._replied)
+        connection.expect_reply(ref, self.topic.name, ref, self._replied)
         connection.carry(ref, self)
         if self.predecessor is not None and self.predecessor.connection is connection:
             connection.expect_close(self.predecessor.join_ref, self.topic.name)

@@ -29,6 +29,7 @@ from typing import Protocol
 
 from reactivex import abc
 
+from rxphoenix.client.complaints import Complaints
 from rxphoenix.client.connection import Connection, ConnectionOptions
 from rxphoenix.client.context import Context, logger
 from rxphoenix.client.patience import seconds_to_wait
@@ -37,13 +38,12 @@ from rxphoenix.client.timer import Timer
 from rxphoenix.errors import (
     ConnectionFault,
     ConnectionLost,
-    ConnectionRefused,
     Disconnected,
     PhoenixError,
     ReconnectGivenUp,
     SocketClosed,
 )
-from rxphoenix.protocol.backoff import RECONNECT_DELAY, Delay, after_refusal, spread
+from rxphoenix.protocol.backoff import RECONNECT_DELAY, Delay, after_refusal, asked_for, spread
 from rxphoenix.protocol.lifecycle import SOCKET, SocketEvent, SocketState
 from rxphoenix.protocol.message import Message
 from rxphoenix.transports.base import CloseRequest
@@ -148,6 +148,7 @@ class Link:
         self._watchers: list[Callable[[PhoenixError | None], None]] = []
         self._end_listeners: list[Callable[[], None]] = []
         self._complaint: tuple[str, int] = ("", 0)
+        self._complaints = Complaints(f"{options.endpoint}: connections that failed")
         self.connection: Connection | None = None
         self.last_error: PhoenixError | None = None
         self.closed = False
@@ -353,8 +354,7 @@ class Link:
             return None
         if isinstance(error, ConnectionLost) and error.code == _RESTARTING and self._attempts == 1 and self._random:
             return max(seconds, self._random.uniform(0, 1))
-        asked = error.retry_after or 0.0 if isinstance(error, ConnectionRefused) else 0.0
-        return max(spread(after_refusal(seconds, error), self._random), asked)
+        return max(spread(after_refusal(seconds, error), self._random), asked_for(error))
 
     def _give_up(self, error: PhoenixError) -> None:
         final = ReconnectGivenUp(self._attempts)
@@ -366,12 +366,12 @@ class Link:
         self.tenant.given_up(final)
 
     def _complain(self, error: PhoenixError) -> None:
-        """Log a failure once for each cause, and then at growing intervals."""
+        """Log a failure once for each cause, and then at growing intervals; not too many, however many causes."""
         cause = f"{type(error).__name__}: {error}"
         last, count = self._complaint
         count = count + 1 if cause == last else 1
         self._complaint = (cause, count)
-        if count & (count - 1) == 0:
+        if count & (count - 1) == 0 and self._complaints.may_be_said(self._context.clock.monotonic()):
             times = "" if count == 1 else f" ({count} times)"
             logger.warning("%s: %s%s", self._options.endpoint, error, times)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 
-from rxphoenix.client.context import Context, logger
+from rxphoenix.client.context import Context
 from rxphoenix.protocol.backoff import Delay
 
 __all__ = ["seconds_to_wait"]
@@ -38,6 +38,6 @@ def seconds_to_wait(
         raise ValueError(f"a delay must be seconds, not negative, or None to give up, not {seconds!r}")
     except Exception as raised:
         of = "the socket" if topic is None else f"topic {topic!r}"
-        logger.error("the delay function of %s failed; the usual delay is used", of, exc_info=raised)
+        context.complain("the delay function of %s failed; the usual delay is used", of, error=raised)
         context.report(raised, topic=topic)
         return otherwise(attempt, error)

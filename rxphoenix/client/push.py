@@ -30,7 +30,6 @@ from rxphoenix.client.connection import Connection
 from rxphoenix.client.context import Context
 from rxphoenix.client.join import Join
 from rxphoenix.client.join_options import JoinOptions
-from rxphoenix.client.pushes import HELD_PUSHES
 from rxphoenix.client.reply import is_unmatched, read_reply
 from rxphoenix.client.single import Single, succeed
 from rxphoenix.client.subjects import Subscriber
@@ -194,7 +193,7 @@ class PendingPush:
         self._join = join
         join.acquire()
         if not join.pushes.take(self):
-            error = PushBufferFull(self._options.topic, self._options.event, HELD_PUSHES)
+            error = PushBufferFull(self._options.topic, self._options.event, join.pushes.most)
             self._topics.context.deliver_soon(lambda: self._fail(error))
 
     # -- what the join tells us ----------------------------------------------------------------------------------
@@ -205,7 +204,7 @@ class PendingPush:
         self._connection = connection
         self._ref = ref = self._topics.context.next_ref()
         if self._await_reply:
-            connection.expect_reply(ref, self._replied)
+            connection.expect_reply(ref, options.topic, join_ref, self._replied)
         try:
             connection.send(join_ref, ref, options.topic, options.event, options.payload)
         except Exception as error:  # a serializer of a user's own may raise anything

@@ -12,10 +12,7 @@ from typing import Protocol
 from rxphoenix.client.connection import Connection
 from rxphoenix.errors import PhoenixError, TakenOver
 
-__all__ = ["HELD_PUSHES", "Passenger", "Pushes"]
-
-HELD_PUSHES = 1000
-"""How many pushes one join holds at most until it is joined."""
+__all__ = ["Passenger", "Pushes"]
 
 
 class Passenger(Protocol):
@@ -35,11 +32,16 @@ class Passenger(Protocol):
 
 
 class Pushes:
-    """The pushes that ride on one join."""
+    """The pushes that ride on one join.
 
-    __slots__ = ("_connection", "_held", "_join_ref", "_sent")
+    Arguments:
+        most: how many are held at most until it is joined.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_connection", "_held", "_join_ref", "_sent", "most")
+
+    def __init__(self, most: int) -> None:
+        self.most = most
         self._held: deque[Passenger] = deque()
         self._sent: dict[Passenger, None] = {}
         self._connection: Connection | None = None
@@ -50,7 +52,7 @@ class Pushes:
         if self._connection is not None:
             self._sent[push] = None
             push.sendable(self._connection, self._join_ref)
-        elif len(self._held) < HELD_PUSHES:
+        elif len(self._held) < self.most:
             self._held.append(push)
         else:
             return False

@@ -21,7 +21,10 @@ def read_reply(message: Message) -> Reply:
     if not isinstance(payload, dict) or "status" not in payload:
         raise MalformedFrame("a reply without a status")
     fields = cast("dict[str, Any]", payload)
-    return Reply(fields["status"], fields.get("response"))
+    status = fields["status"]
+    if not isinstance(status, str | bool | None):
+        raise MalformedFrame("a reply whose status is no word")
+    return Reply(status, fields.get("response"))
 
 
 def is_unmatched(reply: Reply) -> bool:

@@ -16,6 +16,7 @@ from reactivex import abc
 from rxphoenix.client.channel import Channel
 from rxphoenix.client.checks import (
     check_close,
+    check_count,
     check_delay,
     check_headers,
     check_name,
@@ -69,6 +70,7 @@ class Socket(SocketStreams):
         rejoin_after: the same for joining a channel again after a fault.
         retry_refused: the same after the server refused a join; by default the subscribers get ``JoinRefused``.
         linger: seconds that a topic or the connection outlives its last lease.
+        max_held_pushes: how many pushes a topic holds until it is joined; one more is ``PushBufferFull``.
         serializer: how messages are written, ``JSONSerializer()`` by default.
         scheduler: where all time comes from, by default an ``AsyncIOScheduler`` on the running loop.
         session: an ``aiohttp.ClientSession`` to use; it is not closed.
@@ -105,6 +107,7 @@ class Socket(SocketStreams):
         rejoin_after: Delay = REJOIN_DELAY,
         retry_refused: Delay | None = None,
         linger: float = 0.0,
+        max_held_pushes: int = 1000,
         serializer: Serializer | None = None,
         scheduler: abc.SchedulerBase | None = None,
         session: object | None = None,
@@ -132,7 +135,8 @@ class Socket(SocketStreams):
         reconnect, rejoin = check_delay("reconnect_after", reconnect_after), check_delay("rejoin_after", rejoin_after)
         link = Link(context, options, reconnect or RECONNECT_DELAY, check_seconds("linger", linger, zero=True), source)
         super().__init__(context, link)
-        topic_options = TopicOptions(self._serializer, rejoin or REJOIN_DELAY, source)
+        most = check_count("max_held_pushes", max_held_pushes)
+        topic_options = TopicOptions(self._serializer, rejoin or REJOIN_DELAY, most, source)
         self._topics = Topics(context, link, topic_options)
         self._ending = Ending(context)
         link.serve(self._topics)

@@ -15,7 +15,7 @@ from typing import Any, Generic, NoReturn, TypeVar, cast
 
 from reactivex import Observable, abc
 
-from rxphoenix.client.context import Context, Fault, logger
+from rxphoenix.client.context import Context, Fault
 
 __all__ = ["FaultStream", "HotStream", "StateStream", "Stream", "Subscriber", "deliver"]
 
@@ -335,4 +335,4 @@ class FaultStream(HotStream[Fault]):
                 try:
                     subscriber.on_next(value)
                 except Exception as error:
-                    logger.error("an observer of socket.errors raised", exc_info=error)
+                    self._context.complain("an observer of socket.errors raised", error=error)

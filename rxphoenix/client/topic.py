@@ -34,6 +34,7 @@ class TopicOptions(msgspec.Struct, frozen=True):
 
     serializer: Serializer
     rejoin_after: Delay
+    max_held_pushes: int
     random: random_module.Random | None
 
 
@@ -171,14 +172,14 @@ class Leaving:
         self._waiters: list[Callable[[], object]] = []
         self._timer = Timer(topic.context)
         self._connection = connection
-        self._join_ref = join_ref
+        self._ref: str | None = None
         self._is_over = False
         self._lease = topic.link.lease()
         if connection is None or join_ref is None:
             self._timer.start(0, self.done)
         else:
             self._timer.start(timeout, self.done)
-            connection.leave(join_ref, topic.name, self.done)
+            self._ref = connection.leave(join_ref, topic.name, self.done)
 
     def wait(self, on_left: Callable[[], object]) -> None:
         """Call ``on_left`` when it is over."""
@@ -190,8 +191,8 @@ class Leaving:
             return
         self._is_over = True
         self._timer.stop()
-        if self._connection is not None and self._join_ref is not None:
-            self._connection.forget_leave(self._join_ref)
+        if self._connection is not None and self._ref is not None:
+            self._connection.forget_reply(self._ref)
         self._topic.left(self)
         waiters, self._waiters = self._waiters, []
         for waiter in waiters:

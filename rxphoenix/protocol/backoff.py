@@ -20,6 +20,7 @@ __all__ = [
     "REJOIN_DELAY",
     "Delay",
     "after_refusal",
+    "asked_for",
     "exponential",
     "give_up_on",
     "spread",
@@ -31,6 +32,9 @@ Delay: TypeAlias = Callable[[int, Exception], float | None]
 
 ``attempt`` counts the failures since the last success, from 1; ``error`` is the last one.
 """
+
+_LONGEST_ASKED = 3600.0
+"""Seconds after which a server is asked again whatever it said: nobody else could call a client back."""
 
 _SPREAD_FROM = 1.0
 _SPREAD = 0.25
@@ -172,7 +176,13 @@ def after_refusal(seconds: float, error: Exception) -> float:
         return seconds
     if error.status is not None and 400 <= error.status < 500:
         seconds = max(seconds, 1.0)
-    return max(seconds, error.retry_after or 0.0)
+    return max(seconds, asked_for(error))
+
+
+def asked_for(error: Exception) -> float:
+    """The delay that a refusal asks for by ``Retry-After``, 0 if it asks for none; more than an hour is an hour."""
+    asked = error.retry_after if isinstance(error, ConnectionRefused) else None
+    return min(asked or 0.0, _LONGEST_ASKED)
 
 
 def spread(seconds: float, random: random_module.Random | None) -> float:

@@ -110,6 +110,8 @@ class Message:
         event: the name of the event.
         payload: a JSON value, or ``bytes`` for a binary message.
 
+    Of a message that was received, ``size`` is how many bytes its payload had on the wire; else it is 0.
+
     Example:
         ```python
         from rxphoenix import Message
@@ -119,7 +121,7 @@ class Message:
         ```
     """
 
-    __slots__ = ("_decode", "_payload", "_raw", "event", "join_ref", "ref", "topic")
+    __slots__ = ("_decode", "_payload", "_raw", "event", "join_ref", "ref", "size", "topic")
 
     join_ref: str | None
     ref: str | None
@@ -131,6 +133,7 @@ class Message:
         self.ref = ref
         self.topic = topic
         self.event = event
+        self.size = 0
         self._payload: Payload = payload
         self._raw: msgspec.Raw | None = None
         self._decode: Callable[[msgspec.Raw], Payload] | None = None
@@ -147,6 +150,7 @@ class Message:
     ) -> Message:
         """Make a message whose payload is decoded by ``decode(raw)`` when it is first asked for."""
         message = cls(join_ref, ref, topic, event, _UNDECODED)
+        message.size = len(raw)
         message._raw = raw
         message._decode = decode
         return message

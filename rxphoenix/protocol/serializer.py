@@ -211,10 +211,10 @@ def _decode_binary(data: bytes) -> Message:
         kind = data[0]
         if kind == _PUSH:
             (join_ref, topic, event), rest = _fields(data, 3)
-            return Message(join_ref, None, topic, event, rest)
+            return Message(join_ref or None, None, topic, event, rest)
         if kind == _REPLY:
             (join_ref, ref, topic, status), rest = _fields(data, 4)
-            return Message(join_ref, ref, topic, REPLY, {"status": status, "response": rest})
+            return Message(join_ref or None, ref or None, topic, REPLY, {"status": status, "response": rest})
         if kind == _BROADCAST:
             (topic, event), rest = _fields(data, 2)
             return Message(None, None, topic, event, rest)

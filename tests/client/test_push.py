@@ -24,7 +24,6 @@ from rxphoenix import (
     TopicBusy,
     UnencodablePayload,
 )
-from rxphoenix.client.pushes import HELD_PUSHES
 from tests.client.virtual import Recorder, World
 
 
@@ -256,13 +255,22 @@ def test_without_auto_join_a_push_needs_somebody_who_has_subscribed(world: World
     assert rides.values == [{"n": 2}]
 
 
-def test_the_held_pushes_of_a_topic_are_bounded_and_none_is_lost(world: World) -> None:
-    channel = world.socket().channel("jobs")
-    recorders = [world.record(channel.push("echo", number, timeout=60)) for number in range(HELD_PUSHES + 1)]
+@pytest.mark.parametrize(("options", "most"), [({}, 1000), ({"max_held_pushes": 3}, 3)])
+def test_the_held_pushes_of_a_topic_are_bounded_and_none_is_lost(
+    world: World, options: dict[str, Any], most: int
+) -> None:
+    channel = world.socket(**options).channel("jobs")
+    recorders = [world.record(channel.push("echo", number, timeout=60)) for number in range(most + 1)]
     assert recorders[-1].events == []  # not inside subscribe
     world.run(1)
-    assert [recorder.values for recorder in recorders[:-1]] == [[number] for number in range(HELD_PUSHES)]
+    assert [recorder.values for recorder in recorders[:-1]] == [[number] for number in range(most)]
     assert recorders[-1].timeline == [(0, PushBufferFull)]
+
+
+@pytest.mark.parametrize(("most", "error"), [(0, ValueError), (-1, ValueError), (1.5, TypeError), (True, TypeError)])
+def test_a_number_of_held_pushes_that_is_none_is_refused(world: World, most: Any, error: type[Exception]) -> None:
+    with pytest.raises(error, match="max_held_pushes"):
+        world.socket(max_held_pushes=most)
 
 
 def test_a_refused_join_refuses_what_was_held(world: World) -> None:

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from reactivex import Observable, abc
 from reactivex.disposable import Disposable
 from reactivex.testing import TestScheduler
 
-from rxphoenix import ConnectionLost, Frame, Socket
+from rxphoenix import ConnectionLost, Frame, JSONSerializer, JSONSerializerV1, Socket
 from rxphoenix.transports.base import CloseRequest, ConnectRequest, Opened, TransportEvent
 
 __all__ = ["Attempt", "Recorder", "World"]
@@ -38,14 +38,17 @@ class Attempt:
         self.observer.on_next(Opened(self._take))
 
     def _take(self, frame: Frame) -> None:
-        message = _binary(frame.data) if frame.binary else json.loads(frame.data)
+        message = _binary(frame.data) if frame.binary else _fields(json.loads(frame.data))
         self.sent.append((self.world.now, message))
         for delay, answer in self.world.answer(message):
             self.world.after(delay, lambda answer=answer: self.receive(*answer))
 
     def receive(self, join_ref: str | None, ref: str | None, topic: str, event: str, payload: Any) -> None:
         """A frame comes from the server."""
-        self.receive_raw(msgspec.json.encode([join_ref, ref, topic, event, payload]))
+        message: Any = [join_ref, ref, topic, event, payload]
+        if self.world.vsn == "1.0.0":
+            message = {"topic": topic, "event": event, "payload": payload, "ref": ref if event == "phx_reply" else None}
+        self.receive_raw(msgspec.json.encode(message))
 
     def receive_raw(self, data: bytes, *, binary: bool = False) -> None:
         """These bytes come from the server."""
@@ -128,9 +131,13 @@ class World:
 
     By default a connection opens 0.1 s after the attempt began, joins and leaves are answered 0.1 s after the frame,
     heartbeats too, and an event ``echo`` is answered with its payload. Tests replace what they need.
+
+    Arguments:
+        vsn: what the server speaks, and the client unless it is given a serializer.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, vsn: Literal["1.0.0", "2.0.0"] = "2.0.0") -> None:
+        self.vsn = vsn
         self.scheduler = TestScheduler()
         self.attempts: list[Attempt] = []
         self.opens_after: float | None = 0.1
@@ -163,6 +170,7 @@ class World:
     def socket(self, **options: Any) -> Socket:
         """A socket in this world."""
         options.setdefault("heartbeat_interval", None)
+        options.setdefault("serializer", JSONSerializerV1() if self.vsn == "1.0.0" else JSONSerializer())
         return Socket("ws://phoenix.test/socket", transport=self, scheduler=self.scheduler, **options)
 
     def record(self, observable: Observable[Any]) -> Recorder:
@@ -234,6 +242,12 @@ class World:
     def started(self) -> list[float]:
         """When each attempt began."""
         return [attempt.started for attempt in self.attempts]
+
+
+def _fields(message: Any) -> list[Any]:
+    """A text message of either serializer."""
+    names = ("join_ref", "ref", "topic", "event", "payload")
+    return [message[name] for name in names] if isinstance(message, dict) else message
 
 
 def _binary(data: bytes) -> list[Any]:
