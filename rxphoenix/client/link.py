@@ -386,22 +386,26 @@ class Link:
         if self.closed:
             return
         self._offline = True
-        self._waiting.stop()
-        self._asking = None
+        self._forget_failures()
         error = Disconnected()
         if self.connection is not None:
             self._end_connection(CloseRequest(code, reason), error)
         self._tell_watchers(error)
         self.tenant.interrupted(error)
 
+    def _forget_failures(self) -> None:
+        """What the user asks for is a new beginning: nothing is waited out, and the delays begin anew."""
+        self._waiting.stop()
+        self._asking = None
+        self._not_before = 0.0
+        self._attempts = self._failures = 0
+
     def reconnect(self) -> None:
         """Drop the connection and try again now, without waiting for a delay."""
         self._offline = False
         if self.closed or self._leases == 0:
             return
-        self._waiting.stop()
-        self._asking = None
-        self._not_before = 0.0
+        self._forget_failures()
         if self.connection is not None:
             error = ConnectionLost("reconnect() was called")
             self._detach(self.connection, CloseRequest(), error)

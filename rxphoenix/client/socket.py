@@ -226,7 +226,7 @@ class Socket(SocketStreams):
         """Go offline over all leases, until ``connect()``.
 
         Sent pushes are interrupted; channels become ``errored`` and their streams stay alive; held pushes keep their
-        timers.
+        timers. ``connect()`` then tries at once, and the delays between attempts begin anew.
 
         Arguments:
             code: the close code, 1000 or 3000 to 4999; ``None`` is 1000.
@@ -265,6 +265,8 @@ class Socket(SocketStreams):
 
     def reconnect(self) -> None:
         """Drop the connection and try again now, skipping any delay; does nothing while nobody needs the socket.
+
+        If that fails, the delays between attempts begin anew.
 
         Raises:
             WrongThread: see ``Channel.subscribe``.

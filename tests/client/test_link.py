@@ -424,6 +424,25 @@ def test_reconnect_drops_the_link_and_tries_again_now_without_a_delay(world: Wor
     assert world.attempts[0].asked_to_close is not None
 
 
+def test_connecting_after_disconnect_tries_at_once_and_counts_anew(world: World) -> None:
+    world.outcomes = [world.fails(ConnectionRefused("no"), after=0) for _ in range(9)]
+    socket = world.socket(reconnect_after=stepped(1, 10, 100))
+    socket.connect()
+    world.at(2, socket.disconnect)
+    world.at(3, socket.connect)
+    world.run(20)
+    assert world.started == [0, 1, 3, 4, 14]
+
+
+def test_reconnect_counts_anew(world: World) -> None:
+    world.outcomes = [world.fails(ConnectionRefused("no"), after=0) for _ in range(9)]
+    socket = world.socket(reconnect_after=stepped(1, 10, 100))
+    socket.connect()
+    world.at(2, socket.reconnect)
+    world.run(20)
+    assert world.started == [0, 1, 2, 3, 13]
+
+
 def test_reconnect_of_a_socket_that_nobody_needs_does_nothing(world: World) -> None:
     socket = world.socket()
     socket.reconnect()
