@@ -5,6 +5,7 @@
 #   make demo      a tour of the library over a real socket, about 20 seconds
 #   make format    rewrite the code in the project's format
 #   make figures   renew the figures in docstrings and pages from marbles/
+#   make notebooks run the notebooks and keep their outputs
 #   make docs      build the documentation into build/site, notebooks executed; a warning fails it
 #   make clean     remove the environment and everything generated
 #
@@ -20,7 +21,7 @@ STAMP := $(VENV)/.rxphoenix-installed
 DOCS_STAMP := $(VENV)/.rxphoenix-docs-installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install check lint types test demo format figures docs clean
+.PHONY: help install check lint types test demo format figures docs notebooks clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -75,6 +76,9 @@ $(DOCS_STAMP): $(STAMP)
 docs: $(DOCS_STAMP)
 	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going --builder html docs build/site
 	@echo "built build/site/index.html"
+
+notebooks: $(DOCS_STAMP)
+	$(BIN)/python -m tests.house.notebooks
 
 # An environment that was named with VENV= is somebody else's and stays.
 clean:

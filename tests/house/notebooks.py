@@ -1,0 +1,53 @@
+"""Runs the notebooks from top to bottom and keeps their outputs, without what differs from run to run: ``make notebooks``.
+
+What differs and tells nothing: when cells ran, their numbers in a session, widgets' state. What a notebook shows of live data
+differs, and stays as the run had it.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from tests.house.architecture import ROOT
+
+NOTEBOOKS = ROOT / "notebooks"
+
+
+def executed(path: Path) -> str:
+    """The notebook as it is after a run, as text.
+
+    Raises:
+        nbclient.exceptions.CellExecutionError: a cell raised.
+    """
+    import nbformat  # not in the test extra: these two come with `make docs`
+    from nbclient import NotebookClient
+
+    notebook = nbformat.read(path, as_version=4)
+    NotebookClient(notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(ROOT)}}).execute()
+    for cell in notebook.cells:
+        cell.metadata = {key: value for key, value in cell.metadata.items() if key != "execution"}
+        if cell.cell_type == "code":
+            cell.execution_count = None
+            for output in cell.outputs:
+                if output.output_type == "execute_result":
+                    output.execution_count = None
+                if "image/svg+xml" in output.get("data", {}):
+                    output.data.pop("text/plain", None)  # an address in memory
+    notebook.metadata = {
+        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+        "language_info": {"name": "python"},
+    }
+    return nbformat.writes(notebook) + "\n"
+
+
+def main() -> None:
+    """Run all of them, or those that are named."""
+    named = [Path(name) for name in sys.argv[1:]] or sorted(NOTEBOOKS.glob("*.ipynb"))
+    for path in named:
+        path.write_text(executed(path), "utf-8")
+        print(path.name)  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()
