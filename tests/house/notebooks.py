@@ -1,7 +1,7 @@
-"""Runs the notebooks from top to bottom and keeps their outputs, without what differs from run to run: ``make notebooks``.
+"""Runs the notebooks from top to bottom and keeps their outputs, without noise: ``make notebooks``.
 
-What differs and tells nothing: when cells ran, their numbers in a session, widgets' state. What a notebook shows of live data
-differs, and stays as the run had it.
+Noise differs from run to run and tells nothing: when cells ran, their numbers in a session, addresses in memory. What a
+notebook shows of live data differs, and stays as the run had it.
 """
 
 from __future__ import annotations
