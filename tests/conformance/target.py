@@ -6,11 +6,8 @@ not: frames (``wire.py``).
 
 from __future__ import annotations
 
-import asyncio
-import threading
 import uuid
 from collections.abc import AsyncIterator, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -21,7 +18,7 @@ from yarl import URL
 from rxphoenix.server import PhoenixServer, Polling
 from rxphoenix.server.applications.conformance import conformance_application
 from tests.conformance.raw import RawLongPoll, RawWebSocket
-from tests.house.leaks import FIXTURE_THREAD
+from tests.house.background import in_background
 
 _POLLING = Polling(window=1.5, patience=0.1)
 """Of the embedded server, whose clients then hear sooner that a session is gone."""
@@ -86,38 +83,5 @@ class Target:
 @contextmanager
 def embedded_target() -> Iterator[Target]:
     """Run the embedded server, with the Python port of the contract, on a thread and a loop of its own."""
-    started = threading.Event()
-    loop = asyncio.new_event_loop()
-    name = f"{FIXTURE_THREAD} the conformance server"
-    loop.set_default_executor(ThreadPoolExecutor(thread_name_prefix=name))  # big frames are compressed there
-    end = asyncio.Event()
-    urls: list[str] = []
-    failures: list[BaseException] = []
-
-    async def serve() -> None:
-        async with PhoenixServer(conformance_application(_POLLING)) as server:
-            urls.append(server.url)
-            started.set()
-            await end.wait()
-
-    def run() -> None:
-        try:
-            with asyncio.Runner(loop_factory=lambda: loop) as runner:
-                runner.run(serve())
-        except BaseException as error:
-            failures.append(error)
-        finally:
-            started.set()
-
-    thread = threading.Thread(target=run, name=name)
-    thread.start()
-    started.wait()
-    try:
-        if urls:
-            yield Target(urls[0], _POLLING.window)
-    finally:
-        if not failures:
-            loop.call_soon_threadsafe(end.set)
-        thread.join()
-        if failures:
-            raise failures[0]
+    with in_background("the conformance server", lambda: PhoenixServer(conformance_application(_POLLING))) as server:
+        yield Target(server.url, _POLLING.window)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.house.architecture import PACKAGE, ROOT
+from tests.house.background import in_background
 from tests.house.examples import LANGUAGES, SERVER, Block, blocks_in_docstrings, blocks_in_text, run
-from tests.house.leaks import FIXTURE_THREAD
 
 
 def pages() -> Iterator[Path]:
@@ -44,37 +42,8 @@ def server_address() -> Iterator[str]:
     from rxphoenix.server import PhoenixServer
     from rxphoenix.server.applications.demo import demo_application
 
-    started: list[str] = []
-    failed: list[BaseException] = []
-    ready = threading.Event()
-    loop = asyncio.new_event_loop()
-    end = asyncio.Event()
-
-    async def serve() -> None:
-        async with PhoenixServer(demo_application()) as server:
-            started.append(server.url.partition("://")[2].partition("/")[0])
-            ready.set()
-            await end.wait()
-
-    def run_loop() -> None:
-        try:
-            with asyncio.Runner(loop_factory=lambda: loop) as runner:
-                runner.run(serve())
-        except BaseException as error:  # told to the thread that waits
-            failed.append(error)
-        finally:
-            ready.set()
-
-    thread = threading.Thread(target=run_loop, name=f"{FIXTURE_THREAD} server of the examples")
-    thread.start()
-    ready.wait()
-    if failed:
-        thread.join()
-        raise failed[0]
-    yield started[0]
-    loop.call_soon_threadsafe(end.set)
-    thread.join()
-    assert failed == []
+    with in_background("server of the examples", lambda: PhoenixServer(demo_application())) as server:
+        yield server.url.partition("://")[2].partition("/")[0]
 
 
 @pytest.mark.parametrize("block", EXAMPLES, ids=name_of)
