@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Any
@@ -65,7 +66,7 @@ ENDPOINT = "ws://phoenix.test/socket"
 
 
 class OnPurpose(Exception):
-    """What an observer raises that is to raise."""
+    """What is raised where something is to raise."""
 
 
 class OurPlay(Play):
@@ -167,8 +168,15 @@ def provided(given: Any) -> Any:
     """What is given for a function counts how often it was called."""
     if not isinstance(given, Count):
         return given
-    calls = iter(range(1, 1_000_000))
-    return lambda: str(next(calls)) if given.count == "text" else {given.count: next(calls)}
+    numbers = itertools.count(1)
+
+    def provide() -> Any:
+        number = next(numbers)
+        if number == given.raises_at:
+            raise OnPurpose
+        return str(number) if given.count == "text" else {given.count: number}
+
+    return provide
 
 
 def ignore(_value: Any = None) -> None:

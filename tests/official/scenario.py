@@ -140,13 +140,13 @@ class Say(msgspec.Struct, frozen=True):
 
 
 class Binary(msgspec.Struct, frozen=True):
-    """Send a binary push, reply or broadcast."""
+    """Send a binary push, with a ref a reply whose status is the event, or without a join ref a broadcast."""
 
     topic: str
     event: str
     data: bytes
     join: int | None = -1
-    ref: str | None = None
+    ref: Literal["last"] | None = None
 
 
 class Raw(msgspec.Struct, frozen=True):
@@ -247,9 +247,10 @@ class Server(msgspec.Struct, frozen=True):
 
 
 class Count(msgspec.Struct, frozen=True):
-    """A function as params: how often it was called, under a name; as a token it is a text."""
+    """A function as params: how often it was called, under a name; as a token it is a text. One call may raise."""
 
     count: str
+    raises_at: int | None = None
 
 
 class Options(msgspec.Struct, frozen=True):

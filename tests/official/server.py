@@ -122,13 +122,16 @@ class ScriptedServer:
                 line.received(text)
             case Say(topic, event, payload, join, ref):
                 join_ref = self._join_ref(topic, join)
-                refs = {"join": join_ref, "last": self._last_ref}
-                self._write(line, [join_ref, refs.get(ref or "", ref), topic, event, payload])
+                self._write(line, [join_ref, self._ref(ref, join_ref), topic, event, payload])
             case Binary(topic, event, data, join, ref):
-                line.received(_binary(self._join_ref(topic, join), ref, topic, event, data))
+                join_ref = self._join_ref(topic, join)
+                line.received(_binary(join_ref, self._ref(ref, join_ref), topic, event, data))
 
     def _join_ref(self, topic: str, join: int | None) -> str | None:
         return None if join is None else self._joins[topic][join]
+
+    def _ref(self, ref: str | None, join_ref: str | None) -> str | None:
+        return join_ref if ref == "join" else self._last_ref if ref == "last" else ref
 
     def _write(self, line: Line, frame: list[Any]) -> None:
         if line not in self._silent:

@@ -71,7 +71,7 @@ console.log = () => {} // the client has a word to say to people
 const isBytes = value => value instanceof ArrayBuffer
 const toBytes = base64 => Uint8Array.from(Buffer.from(base64, "base64")).buffer
 const toBase64 = bytes => Buffer.from(bytes).toString("base64")
-const shown = value => isBytes(value) ? `bytes ${Buffer.from(value).toString("hex")}` : JSON.stringify(value)
+const shown = value => isBytes(value) ? `bytes ${Buffer.from(value).toString("hex")}` : JSON.stringify(value ?? null)
 
 class WebSocket {
   constructor(url, protocols){
@@ -156,7 +156,10 @@ globalThis.XMLHttpRequest = XMLHttpRequest
 function provided(given){
   if(given === null || given === undefined || given.count === undefined){ return given }
   let calls = 0
-  return () => given.count === "text" ? `${++calls}` : {[given.count]: ++calls}
+  return () => {
+    if(++calls === given.raises_at){ throw new Error("a function raised") }
+    return given.count === "text" ? `${calls}` : {[given.count]: calls}
+  }
 }
 
 const steps = given => given === null ? undefined : tries => given[Math.min(tries, given.length) - 1]

@@ -73,6 +73,19 @@ SCENARIOS = [
         options=Options(auth_token=Count("text")),
     ),
     Scenario(
+        "params that are a function, which raises",
+        {0: [Connect(), Join("room:a")], 1000: [Lose()], 3000: []},
+        options=Options(params=Count("n", raises_at=2)),
+        differs={
+            "function-raises": """
+                + 1060 connect websocket n=3&vsn=2.0.0
+                + 1160 send 2 2 room:a phx_join {}
+                - 1010 threw Error
+                + 1260 room:a joined {}
+            """,
+        },
+    ),
+    Scenario(
         "refused attempts come at growing intervals",
         {0: [Connect()], 30_000: []},
         server=Server(attempts=[Refuse()] * 20),
@@ -353,7 +366,7 @@ SCENARIOS = [
         },
     ),
     Scenario(
-        "the first lease of a connection, and a push that is answered, and one that is not",
+        "a push, and a ping",
         {0: [Connect(), Join("room:a")], 300: [Push("room:a", "one")], 1000: [Ping()], 2000: []},
     ),
     Scenario(

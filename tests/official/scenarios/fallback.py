@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.official.scenario import (
     Connect,
+    Count,
     Disconnect,
     EndSession,
     Join,
@@ -67,6 +68,49 @@ SCENARIOS = [
         {0: [Connect()], 2000: []},
         server=Server(attempts=[Stall()]),
         options=Options(transport="fallback", fallback_after=700),
+    ),
+    Scenario(
+        "with a fallback: a WebSocket that opens and is lost before it has answered",
+        {0: [Connect(), Join("room:a")], 150: [Lose()], 2000: []},
+        server=Server(answers={"heartbeat": [Nothing()]}),
+        options=FALLBACK,
+        differs={
+            "fallback-check": """
+                - 100 send 1 1 room:a phx_join {}
+                - 100 send - 2 phoenix heartbeat {}
+                + 100 send - 1 phoenix heartbeat {}
+            """,
+            "fallback-lost": """
+                - 160 connect websocket vsn=2.0.0
+                - 260 send 3 3 room:a phx_join {}
+                - 260 send - 4 phoenix heartbeat {}
+                + 150 connect longpoll vsn=2.0.0
+                + 250 get vsn=2.0.0 session in query
+                + 250 post vsn=2.0.0 session in query
+                + 250 send 2 2 room:a phx_join {}
+                + 350 get vsn=2.0.0 session in query
+                - 360 room:a joined {}
+                + 350 room:a joined {}
+            """,
+        },
+    ),
+    Scenario(
+        "with a fallback: params that are a function",
+        {0: [Connect(), Join("room:a")], 2000: []},
+        server=Server(attempts=[Refuse()]),
+        options=Options(transport="fallback", params=Count("n")),
+        differs={
+            "fallback-params": """
+                - 100 connect longpoll n=2&vsn=2.0.0
+                - 200 get n=2&vsn=2.0.0 session in query
+                - 200 post n=2&vsn=2.0.0 session in query
+                + 100 connect longpoll n=1&vsn=2.0.0
+                + 200 get n=1&vsn=2.0.0 session in query
+                + 200 post n=1&vsn=2.0.0 session in query
+                - 300 get n=2&vsn=2.0.0 session in query
+                + 300 get n=1&vsn=2.0.0 session in query
+            """,
+        },
     ),
     Scenario(
         "with a fallback: what was needed is remembered",

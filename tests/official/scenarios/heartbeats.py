@@ -74,6 +74,26 @@ SCENARIOS = [
         },
     ),
     Scenario(
+        "a close that is never answered",
+        {0: [Connect(), Join("room:a")], 10_000: []},
+        server=Server(answers={"heartbeat": [Nothing()]}, closes_after=None),
+        options=Options(heartbeat_interval=2000),
+        differs={
+            "close-poll": """
+                - 5610 connect websocket vsn=2.0.0
+                - 5710 send 3 3 room:a phx_join {}
+                - 7710 send - 4 phoenix heartbeat {}
+                - 9810 send - 5 phoenix heartbeat {}
+                + 4110 connect websocket vsn=2.0.0
+                + 4210 send 3 3 room:a phx_join {}
+                + 6210 send - 4 phoenix heartbeat {}
+                + 8310 send - 5 phoenix heartbeat {}
+                - 5810 room:a joined {}
+                + 4310 room:a joined {}
+            """,
+        },
+    ),
+    Scenario(
         "a connection that is lost while a heartbeat is unanswered",
         {0: [Connect(), Join("room:a")], 3000: [Lose()], 9000: []},
         server=Server(answers={"heartbeat": [Nothing()]}),

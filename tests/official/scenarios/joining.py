@@ -193,10 +193,21 @@ SCENARIOS = [
         "an answer to a join that does not say of which join",
         {
             0: [Connect(), Join("room:a")],
-            500: [Say("room:a", "phx_reply", {"status": "ok", "response": 1}, join=None, ref="join")],
+            500: [Say("room:a", "phx_reply", {"status": "ok", "response": 1}, join=None, ref="last")],
             3000: [],
         },
         server=Server(answers={"phx_join": [Nothing()]}),
+    ),
+    Scenario(
+        "join params that are a function, which raises",
+        {0: [Connect(), Join("room:a", Count("n", raises_at=2))], 500: [Say("room:a", "phx_error")], 6000: []},
+        differs={
+            "function-raises": """
+                + 3500 send 2 2 room:a phx_join {"n":3}
+                - 1500 threw Error
+                + 3600 room:a joined {}
+            """,
+        },
     ),
     Scenario(
         "a join is accepted twice",

@@ -206,6 +206,35 @@ SCENARIOS = [
         options=POLLING,
     ),
     Scenario(
+        "by long polling: a poll that is refused",
+        {0: [Connect(), Join("room:a")], 5000: []},
+        server=Server(polls=[None, PollAnswer(403)]),
+        options=POLLING,
+    ),
+    Scenario(
+        "by long polling: a poll that is answered with a status that nobody knows",
+        {0: [Connect(), Join("room:a")], 5000: []},
+        server=Server(polls=[None, PollAnswer(418)]),
+        options=POLLING,
+        differs={
+            "polling-status": """
+                + 260 connect longpoll vsn=2.0.0
+                + 360 get vsn=2.0.0 session in query
+                + 360 post vsn=2.0.0 session in query
+                + 360 send 2 2 room:a phx_join {}
+                + 460 get vsn=2.0.0 session in query
+                - 250 threw Error
+                + 460 room:a joined {}
+            """,
+        },
+    ),
+    Scenario(
+        "by long polling: a post that is refused",
+        {0: [Connect(), Join("room:a")], 5000: []},
+        server=Server(posts=[PollAnswer(403)]),
+        options=POLLING,
+    ),
+    Scenario(
         "by long polling: a post that is not answered",
         {0: [Connect(), Join("room:a")], 500: [Push("room:a", "one")], 25_000: []},
         server=Server(posts=[PollAnswer(), PollAnswer(None)]),

@@ -60,6 +60,23 @@ SCENARIOS = [
         server=Server(answers={"one": [Reply(after=1500)]}),
     ),
     Scenario(
+        "a reply that has no response, and one that is none",
+        {
+            0: [Connect(), Join("room:a")],
+            500: [Push("room:a", "one", timeout=1000)],
+            600: [Say("room:a", "phx_reply", {"status": "ok"}, ref="last")],
+            700: [Push("room:a", "two", timeout=1000)],
+            800: [Say("room:a", "phx_reply", {}, ref="last")],
+            3000: [],
+        },
+        server=Server(answers={"one": [Nothing()], "two": [Nothing()]}),
+        differs={
+            "malformed": """
+                + 1700 room:a two timeout
+            """,
+        },
+    ),
+    Scenario(
         "answers in another order",
         {0: [Connect(), Join("room:a")], 500: [Push("room:a", "one"), Push("room:a", "two")], 5000: []},
         server=Server(answers={"one": [Reply(response=1, after=700)], "two": [Reply(response=2, after=300)]}),
