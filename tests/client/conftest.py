@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from rxphoenix import Reply
 from rxphoenix.testing import VirtualPhoenix, VirtualTopic
 from rxphoenix.testing import World as MarbleWorld
 from tests.client.virtual import World
@@ -23,5 +24,7 @@ def phoenix(marbles: MarbleWorld) -> VirtualPhoenix:
 
 @pytest.fixture
 def room(phoenix: VirtualPhoenix) -> VirtualTopic:
-    """The topic that most tests use."""
-    return phoenix.topic("room:a")
+    """The topic that most tests use; it answers an ``echo`` with its payload."""
+    topic = phoenix.topic("room:a")
+    topic.handle("echo", lambda _channel, payload: Reply("ok", payload))
+    return topic
