@@ -45,7 +45,7 @@ def ended(event: str, join_ref: int, topic: str = "room:a") -> Message:
     return Message(str(join_ref), str(join_ref), topic, event, {})
 
 
-def replied(join_ref: int | None, ref: int, reply: Reply | Any, topic: str = "room:a") -> Message:
+def replied(join_ref: int | None, ref: int | str, reply: Reply | Any, topic: str = "room:a") -> Message:
     """A reply from the server, or what it says instead."""
     payload = {"status": reply.status, "response": reply.response} if isinstance(reply, Reply) else reply
     return Message(None if join_ref is None else str(join_ref), str(ref), topic, "phx_reply", payload)

@@ -13,16 +13,20 @@ from rxphoenix import (
     Channel,
     ChannelClosed,
     ChannelCrashed,
+    Fault,
     JoinRefused,
     MalformedFrame,
-    Message,
     NoEventLoop,
+    Reply,
     Socket,
     SocketClosed,
 )
 from rxphoenix.server import PhoenixServer
 from rxphoenix.server.applications.conformance import conformance_application
-from tests.client.virtual import Recorder, World
+from rxphoenix.testing import VirtualPhoenix, VirtualTopic, World
+from tests.legends import FRAMES, STATES, said
+
+pytestmark = pytest.mark.marbles(frame=0.1)
 
 
 def test_a_channel_hides_no_operator_of_rx() -> None:
@@ -30,139 +34,113 @@ def test_a_channel_hides_no_operator_of_rx() -> None:
     assert added.isdisjoint(dir(Observable))
 
 
-def test_equal_handles_are_interchangeable(world: World) -> None:
-    socket = world.socket()
-    world.record(socket.channel("room:a", {"x": 1}))
-    world.run(1)
+def test_equal_handles_are_interchangeable(marbles: World, phoenix: VirtualPhoenix):
+    socket = phoenix.socket()
+    socket.channel("room:a", {"x": 1}).hold()
+    marbles.run(until="1s")
     other = socket.channel("room:a", {"x": 1})
-    assert other.state.value == "joined"
-    assert other.topic == "room:a"
-    assert repr(other) == "<Channel 'room:a' joined>"
+    assert (other.state.value, other.topic, repr(other)) == ("joined", "room:a", "<Channel 'room:a' joined>")
     assert [channel.topic for channel in socket.channels] == ["room:a"]
 
 
 @pytest.mark.parametrize("event", ["phx_reply", "phx_close", "phx_anything", ""])
-def test_on_refuses_names_of_the_protocol_at_the_call(world: World, event: str) -> None:
+def test_on_refuses_names_of_the_protocol_at_the_call(phoenix: VirtualPhoenix, event: str):
     with pytest.raises(ValueError, match="event"):
-        world.socket().channel("room:a").on(event)
+        phoenix.socket().channel("room:a").on(event)
 
 
-def test_on_emits_payloads_of_its_event_only_and_the_channel_all_messages(world: World) -> None:
-    channel = world.socket().channel("room:a")
-    named, everything = world.record(channel.on("a")), world.record(channel)
-    world.run(1)
-    for event in ("a", "b", "presence_diff"):
-        world.link.receive("1", None, "room:a", event, {"event": event})
-    assert named.values == [{"event": "a"}]
-    assert [message.event for message in everything.values] == ["a", "b", "presence_diff"]
+def test_on_emits_payloads_of_its_event_only_and_the_channel_all_messages(marbles: World, phoenix: VirtualPhoenix):
+    frames = {event[-1]: said(event, {"event": event}, join_ref=1) for event in ("a", "b", "presence_diff")}
+    phoenix.writes("1s abf", frames)
+    channel = phoenix.socket().channel("room:a")
+    named = marbles.expect(channel.on("a")).to_be("1s a", {"a": {"event": "a"}})
+    everything = marbles.expect(channel).to_be("1s abf", frames)
+    marbles.run(until="2s")
     assert named.values[0] is everything.values[0].payload  # shared, decoded once
 
 
-def test_a_payload_that_is_no_json_is_reported_and_the_next_one_arrives(world: World) -> None:
-    socket = world.socket()
-    named, errors = world.record(socket.channel("room:a").on("a")), world.record(socket.errors)
-    world.run(1)
-    world.link.receive_raw(b'["1",null,"room:a","a","\xff"]')
-    world.link.receive_raw(b'["1",null,"room:a","a","fine"]')
-    assert named.values == ["fine"]
-    assert [(fault.topic, fault.event, type(fault.error)) for fault in errors.values] == [
-        ("room:a", "a", MalformedFrame)
-    ]
+def test_a_payload_that_is_no_json_is_reported_and_the_next_one_arrives(marbles: World, phoenix: VirtualPhoenix):
+    phoenix.writes("1s xf", {"x": b'["1",null,"room:a","a","\xff"]', "f": b'["1",null,"room:a","a","fine"]'})
+    socket = phoenix.socket()
+    marbles.expect(socket.channel("room:a").on("a")).to_be("1.1s f", {"f": "fine"})
+    marbles.expect(socket.errors.pipe(ops.map(place_and_kind))).to_be("1s x", {"x": ("room:a", "a", MalformedFrame)})
 
 
-def test_joined_replays_the_join_in_force(world: World) -> None:
-    world.answers("phx_join", "ok", {"hello": 1})
-    channel = world.socket().channel("room:a")
-    first = world.record(channel.joined)
-    world.run(1)
-    late = world.record(channel.joined)
-    assert [joined.reply for joined in late.values] == [{"hello": 1}]
-    world.link.receive("1", "1", "room:a", "phx_error", {})
-    during = world.record(channel.joined)
-    assert during.events == []
-    world.run(3)
-    assert [joined.rejoin for joined in during.values] == [True]
-    assert [joined.rejoin for joined in first.values] == [False, True]
+def place_and_kind(fault: Fault) -> tuple[str | None, str | None, type[Exception]]:
+    return fault.topic, fault.event, type(fault.error)
 
 
-def test_the_hook_sees_each_payload_before_dispatch_and_only_for_its_handle(world: World) -> None:
+def test_joined_replays_the_join_in_force(marbles: World, phoenix: VirtualPhoenix, room: VirtualTopic):
+    room.joins("j", values={"j": {"hello": 1}})
+    room.crashes("1s x")
+    joined = phoenix.socket().channel("room:a").joined.pipe(ops.map(lambda joined: (joined.reply, joined.rejoin)))
+    joins = {"f": ({"hello": 1}, False), "a": ({}, True)}
+    marbles.expect(joined).to_be("--f 1.8s a", joins)
+    marbles.expect(joined, "900ms ^").to_be("900ms f 1.1s a", joins)
+    marbles.expect(joined, "1.1s ^").to_be("2.1s a", joins)
+
+
+def test_the_hook_sees_each_payload_before_dispatch_and_only_for_its_handle(marbles: World, phoenix: VirtualPhoenix):
     seen: list[tuple[str, Any]] = []
 
     def hook(event: str, payload: Any) -> Any:
         seen.append((event, payload))
         return {"wrapped": payload}
 
-    socket = world.socket()
+    phoenix.writes("1s 1", {"1": said("a", 1, join_ref=1)})
+    socket = phoenix.socket()
     hooked, plain = socket.channel("room:a", on_message=hook), socket.channel("room:a")
-    messages, named, others = world.record(hooked), world.record(hooked.on("a")), world.record(plain.on("a"))
-    world.run(1)
-    world.link.receive("1", None, "room:a", "a", 1)
-    assert messages.values == [Message("1", None, "room:a", "a", {"wrapped": 1})]
-    assert named.values == [{"wrapped": 1}]
-    assert others.values == [1]
+    marbles.expect(hooked).to_be("1s m", {"m": said("a", {"wrapped": 1}, join_ref=1)})
+    marbles.expect(hooked.on("a")).to_be("1s p", {"p": {"wrapped": 1}})
+    marbles.expect(plain.on("a")).to_be("1s p", {"p": 1})
+    marbles.run(until="2s")
     assert seen == [("a", 1), ("a", 1)]
 
 
-def test_a_hook_that_raises_is_reported_and_the_message_is_skipped_for_its_handle(world: World) -> None:
-    def hook(event: str, payload: Any) -> Any:
-        return 1 / payload
-
-    socket = world.socket()
-    errors = world.record(socket.errors)
-    hooked = world.record(socket.channel("room:a", on_message=hook).on("a"))
-    plain = world.record(socket.channel("room:a").on("a"))
-    world.run(1)
-    world.link.receive("1", None, "room:a", "a", 0)
-    world.link.receive("1", None, "room:a", "a", 2)
-    assert hooked.values == [0.5]
-    assert plain.values == [0, 2]
-    assert [type(fault.error) for fault in errors.values] == [ZeroDivisionError]
+def test_a_hook_that_raises_is_reported_and_the_message_is_skipped_for_its_handle(
+    marbles: World, phoenix: VirtualPhoenix, room: VirtualTopic
+):
+    room.pushes("a", "1s 02", {"0": 0, "2": 2})
+    socket = phoenix.socket()
+    inverse = socket.channel("room:a", on_message=lambda event, payload: 1 / payload)
+    marbles.expect(inverse.on("a")).to_be("1.1s h", {"h": 0.5})
+    marbles.expect(socket.channel("room:a").on("a")).to_be("1s 02", {"0": 0, "2": 2})
+    marbles.expect(socket.errors.pipe(ops.map(place_and_kind))).to_be("1s x", {"x": ("room:a", "a", ZeroDivisionError)})
 
 
-def test_the_state_of_a_channel_is_passive_and_completes_with_the_socket(world: World) -> None:
-    socket = world.socket()
+def test_the_state_of_a_channel_is_passive_and_completes_with_the_socket(marbles: World, phoenix: VirtualPhoenix):
+    socket = phoenix.socket()
     channel = socket.channel("room:a")
-    states = world.record(channel.state)
-    world.run(1)
-    assert world.attempts == []
-    socket.close()
-    world.run(2)
-    assert states.timeline == [(0, "closed"), (1, "|")]
-    late = world.record(channel.state)
-    world.run(3)
-    assert late.timeline == [(2, "closed"), (2, "|")]
-    assert channel.state.value == "closed"
+    marbles.expect(channel.state).to_be("c 900ms |", STATES)
+    marbles.expect(channel.state, "2s ^").to_be("2s (c|)", STATES)
+    marbles.at("1s", socket.close)
+    marbles.run(until="3s")
+    assert (phoenix.attempts, channel.state.value) == ([], "closed")
 
 
-def test_closing_the_socket_completes_the_streams_of_its_channels(world: World) -> None:
-    socket = world.socket()
+def test_closing_the_socket_completes_the_streams_of_its_channels(marbles: World, phoenix: VirtualPhoenix):
+    socket = phoenix.socket()
     channel = socket.channel("room:a")
-    recorders: list[Recorder] = [world.record(channel), world.record(channel.on("a")), world.record(channel.joined)]
-    world.run(1)
-    socket.close()
-    world.run(2)
-    assert [recorder.timeline[-1] for recorder in recorders] == [(1, "|")] * 3
-    assert world.sent[-1] == (1, "1 2 room:a phx_leave")
+    for stream in (channel, channel.on("a"), channel.joined.pipe(ops.ignore_elements())):
+        marbles.expect(stream).to_be("1s |")
+    marbles.at("1s", socket.close)
+    marbles.expect_frames(phoenix).to_be("-1 800ms l", FRAMES)
 
 
-def test_hold_is_a_lease_without_any_observer(world: World) -> None:
-    channel = world.socket().channel("room:a")
+def test_hold_is_a_lease_without_any_observer(marbles: World, phoenix: VirtualPhoenix):
+    channel = phoenix.socket().channel("room:a")
     hold = channel.hold()
-    world.run(1)
-    assert channel.state.value == "joined"
-    hold.dispose()
-    hold.dispose()
-    world.run(2)
-    assert world.sent == [(0.1, "1 1 room:a phx_join"), (1, "1 2 room:a phx_leave")]
+    marbles.at("1s", hold.dispose)
+    marbles.at("1s", hold.dispose)
+    marbles.expect(channel.state).to_be("g-d 700ms c", STATES)
+    marbles.expect_frames(phoenix).to_be("-1 800ms l", FRAMES)
 
 
-def test_a_hold_that_fails_with_nobody_waiting_is_reported(world: World) -> None:
-    world.answers("phx_join", "error", {"reason": "no"})
-    socket = world.socket()
-    errors = world.record(socket.errors)
+def test_a_hold_that_fails_with_nobody_waiting_is_reported(marbles: World, phoenix: VirtualPhoenix, room: VirtualTopic):
+    room.joins("r", values={"r": Reply("error", {"reason": "no"})})
+    socket = phoenix.socket()
+    marbles.expect(socket.errors).to_be("--x", {"x": Fault("room:a", None, JoinRefused("room:a", {"reason": "no"}))})
     socket.channel("room:a").hold()
-    world.run(1)
-    assert [type(fault.error) for fault in errors.values] == [JoinRefused]
 
 
 async def enter(channel: Channel) -> Any:
@@ -227,21 +205,16 @@ async def test_a_hold_that_is_disposed_or_cancelled_while_somebody_waits_lets_go
         await channel.state.pipe(ops.filter(lambda state: state == "closed"), ops.first())
 
 
-def test_leaving_on_a_closed_socket_says_so(world: World) -> None:
-    socket = world.socket()
+def test_leaving_on_a_closed_socket_says_so(marbles: World, phoenix: VirtualPhoenix):
+    socket = phoenix.socket()
     socket.close()
-    left = world.record(socket.channel("room:a").leave())
-    world.run(1)
-    assert left.timeline == [(0, SocketClosed)]
+    marbles.expect(socket.channel("room:a").leave()).to_be("#", error=SocketClosed())
 
 
-def test_a_crash_whose_payload_is_no_json_is_a_crash_all_the_same(world: World) -> None:
-    socket = world.socket()
-    errors = world.record(socket.errors)
-    world.record(socket.channel("room:a"))
-    world.run(1)
-    world.link.receive_raw(b'["1","1","room:a","phx_error","\xff"]')
-    world.link.receive_raw(b'[null,"99","room:a","phx_reply","\xff"]')
-    assert [type(fault.error) for fault in errors.values] == [ChannelCrashed]
-    world.run(3)
-    assert socket.channel("room:a").state.value == "joined"
+def test_a_crash_whose_payload_is_no_json_is_a_crash_all_the_same(marbles: World, phoenix: VirtualPhoenix):
+    frames = {"x": b'["1","1","room:a","phx_error","\xff"]', "r": b'[null,"99","room:a","phx_reply","\xff"]'}
+    phoenix.writes("1s (xr)", frames)
+    socket = phoenix.socket()
+    marbles.expect(socket.errors).to_be("1s x", {"x": Fault("room:a", None, ChannelCrashed("room:a", None))})
+    socket.channel("room:a").hold()
+    marbles.expect(socket.channel("room:a").state).to_be("g-d 700ms e 900ms gd", STATES)

@@ -12,19 +12,25 @@ import pytest
 from reactivex import operators as ops
 
 from rxphoenix import (
+    Frame,
     JSONSerializer,
     JSONSerializerV1,
     MalformedFrame,
     Message,
     NotConnected,
+    Reply,
     Socket,
     UnencodablePayload,
     WrongThread,
 )
 from rxphoenix.server import PhoenixServer
 from rxphoenix.server.applications.conformance import conformance_application
-from tests.client.virtual import World
+from rxphoenix.testing import VirtualPhoenix, VirtualTopic, World
+from tests.legends import FRAMES, STATES, push, replied, said
 
+pytestmark = pytest.mark.marbles(frame=0.1)
+
+OK = Reply("ok", {})
 is_closed = ops.filter(lambda state: state == "closed")
 SECRET = "s3cr3t-t0ken"
 
@@ -75,10 +81,12 @@ def test_an_option_that_cannot_be_used_is_named_at_the_call(options: dict[str, A
         (lambda socket: socket.send(Message(None, "1", "phoenix", "heartbeat", {})), NotConnected, "opened"),
     ],
 )
-def test_a_wrong_call_says_so(world: World, call: Callable[[Any], Any], error: type[Exception], words: str) -> None:
+def test_a_wrong_call_says_so(
+    phoenix: VirtualPhoenix, call: Callable[[Any], Any], error: type[Exception], words: str
+) -> None:
     with pytest.raises(error, match=words):
-        call(world.socket())
-    assert world.attempts == []
+        call(phoenix.socket())
+    assert phoenix.attempts == []
 
 
 @pytest.mark.parametrize(
@@ -91,136 +99,106 @@ def test_a_wrong_call_says_so(world: World, call: Callable[[Any], Any], error: t
         ("ws://h", "ws://h/websocket?vsn=2.0.0"),
     ],
 )
-def test_endpoints_of_every_scheme_with_queries_and_slashes_of_their_own(world: World, endpoint: str, url: str) -> None:
-    Socket(endpoint, transport=world, scheduler=world.scheduler).connect()
-    assert world.link.request.address.url("websocket") == url
+def test_endpoints_of_every_scheme_with_queries_and_slashes_of_their_own(
+    phoenix: VirtualPhoenix, endpoint: str, url: str
+) -> None:
+    phoenix.socket(endpoint=endpoint).connect()
+    assert phoenix.attempts[0].request.address.url("websocket") == url
 
 
-def test_messages_are_every_decoded_frame_in_wire_order_replies_and_stale_joins_included(world: World) -> None:
-    socket = world.socket()
-    messages = world.record(socket.messages)
-    world.record(socket.channel("room:a"))
-    world.run(1)
-    socket.ping().subscribe()
-    world.run(2)
-    world.link.receive("77", None, "room:a", "stale", {})
-    world.link.receive(None, None, "room:nobody", "unknown", {})
-    assert [(message.topic, message.event) for message in messages.values] == [
-        ("room:a", "phx_reply"),
-        ("phoenix", "phx_reply"),
-        ("room:a", "stale"),
-        ("room:nobody", "unknown"),
-    ]
+def test_messages_are_every_decoded_frame_in_wire_order_replies_and_stale_joins_included(
+    marbles: World, phoenix: VirtualPhoenix
+):
+    frames = {"s": said("stale", join_ref=77), "u": said("unknown", topic="room:nobody")}
+    phoenix.writes("2s su", frames)
+    socket = phoenix.socket()
+    replies = {"j": replied(1, 1, OK), "p": replied(None, 2, OK, "phoenix")}
+    marbles.expect(socket.messages, "^ 10s !").to_be("--j 800ms p 800ms su", {**frames, **replies})
+    marbles.observe(socket.channel("room:a"))
+    marbles.observe(socket.ping(), "1s ^")
 
 
 @pytest.mark.parametrize("data", [b"", b"nonsense", b"[]", b"{}", b'["1","1",5,"a",{}]', b"\xff\xfe"])
 @pytest.mark.parametrize("binary", [False, True])
-def test_a_malformed_frame_is_reported_dropped_and_read_on(world: World, data: bytes, binary: bool) -> None:
-    socket = world.socket()
-    errors, messages = world.record(socket.errors), world.record(socket.channel("room:a"))
-    world.run(1)
-    world.link.receive_raw(data, binary=binary)
-    world.link.receive("1", None, "room:a", "next", {})
-    assert [type(fault.error) for fault in errors.values] == [MalformedFrame]
-    assert [message.event for message in messages.values] == ["next"]
-    assert socket.state.value == "open"
+def test_a_malformed_frame_is_reported_dropped_and_read_on(
+    marbles: World, phoenix: VirtualPhoenix, data: bytes, binary: bool
+):
+    phoenix.writes("1s (xn)", {"x": Frame(data, binary=binary), "n": said("next", join_ref=1)})
+    socket = phoenix.socket()
+    marbles.expect(socket.errors.pipe(ops.map(lambda fault: type(fault.error)))).to_be("1s x", {"x": MalformedFrame})
+    marbles.expect(socket.channel("room:a")).to_be("1s n", {"n": said("next", join_ref=1)})
+    marbles.expect(socket.state).to_be("no", STATES)
 
 
-def test_a_serializer_that_raises_anything_is_a_malformed_frame(world: World) -> None:
+def test_a_serializer_that_raises_anything_is_a_malformed_frame(marbles: World, phoenix: VirtualPhoenix):
     class Broken(JSONSerializer):
         def decode(self, frame: Any) -> Message:
             raise ZeroDivisionError
 
-    socket = world.socket(serializer=Broken())
-    errors = world.record(socket.errors)
+    phoenix.writes("1s n", {"n": said("next", join_ref=1)})
+    socket = phoenix.socket(serializer=Broken())
     socket.connect()
-    world.run(1)
-    world.link.receive("1", None, "room:a", "next", {})
+    errors = marbles.observe(socket.errors)
+    marbles.run(until="2s")
     (fault,) = errors.values
-    assert isinstance(fault.error, MalformedFrame)
-    assert isinstance(fault.error.__cause__, ZeroDivisionError)
+    assert (type(fault.error), type(fault.error.__cause__)) == (MalformedFrame, ZeroDivisionError)
 
 
-def test_serializer_1_joins_pushes_and_receives_without_join_refs_from_the_server(world: World) -> None:
-    socket = world.socket(serializer=JSONSerializerV1())
-    world.answers_after = None
-    sent: list[dict[str, Any]] = []
-
-    def take(attempt: Any) -> None:
-        from rxphoenix.transports.base import Opened
-
-        world.after(0.1, lambda: attempt.observer.on_next(Opened(lambda frame: sent.append(_json(frame.data)))))
-
-    world.outcomes = [take]
+def test_serializer_1_joins_pushes_and_receives_without_join_refs_from_the_server(
+    marbles: World, phoenix: VirtualPhoenix, room: VirtualTopic
+):
+    room.broadcasts("news", "1s 7", {"7": 7})
+    room.closes("2s x")
+    socket = phoenix.socket(serializer=JSONSerializerV1())
     channel = socket.channel("room:a")
-    messages = world.record(channel)
-    push = world.record(channel.push("echo", {"n": 1}))
-    world.run(1)
-    world.link.receive_raw(_reply("1", {}))
-    world.link.receive_raw(b'{"topic":"room:a","event":"news","payload":7,"ref":null}')
-    world.link.receive_raw(_reply("2", {"n": 1}))
-    world.run(2)
-    assert [(frame["join_ref"], frame["ref"], frame["event"]) for frame in sent] == [
-        ("1", "1", "phx_join"),
-        ("1", "2", "echo"),
-    ]
-    assert [message.payload for message in messages.values] == [7]
-    assert push.values == [{"n": 1}]
+    marbles.expect(channel).to_be("1s 7 900ms |", {"7": said("news", 7)})
+    marbles.expect(channel.push("echo", {"n": 1})).to_be("---(r|)", {"r": {"n": 1}})
+    close = Message(None, None, "room:a", "phx_close", {})
+    received = {
+        "j": replied(None, 1, OK),
+        "e": replied(None, 2, Reply("ok", {"n": 1})),
+        "7": said("news", 7),
+        "c": close,
+    }
+    marbles.expect(socket.messages).to_be("--je 600ms 7 900ms c", received)
+    marbles.expect_frames(phoenix).to_be("-1e", {**FRAMES, "e": push(1, 2, "echo", {"n": 1})})
     with pytest.raises(UnencodablePayload, match="no binary"):
         channel.push("echo", b"bytes")
-    world.link.receive_raw(b'{"topic":"room:a","event":"phx_close","payload":{},"ref":null}')
-    assert messages.timeline[-1] == (2, "|")
 
 
-def _json(data: bytes) -> dict[str, Any]:
-    import json
-
-    return json.loads(data)
-
-
-def _reply(ref: str, response: Any) -> bytes:
-    import json
-
-    payload = {"status": "ok", "response": response}
-    return json.dumps({"topic": "room:a", "event": "phx_reply", "payload": payload, "ref": ref}).encode()
-
-
-def test_send_writes_a_message_as_it_is(world: World) -> None:
-    socket = world.socket()
+def test_send_writes_a_message_as_it_is(marbles: World, phoenix: VirtualPhoenix):
+    socket = phoenix.socket()
     socket.connect()
-    messages = world.record(socket.messages)
-    world.run(1)
-    socket.send(Message(None, "x7", "phoenix", "heartbeat", {}))
-    world.run(2)
-    assert world.sent == [(1, "- x7 phoenix heartbeat")]
-    assert [message.ref for message in messages.values] == ["x7"]
+    heartbeat = Message(None, "x7", "phoenix", "heartbeat", {})
+    marbles.at("1s", lambda: socket.send(heartbeat))
+    marbles.expect_frames(phoenix).to_be("1s h", {"h": heartbeat}, heartbeats=True)
+    marbles.expect(socket.messages).to_be("1.1s r 800ms |", {"r": replied(None, "x7", OK, "phoenix")})
+    marbles.at("2s", socket.close)
 
 
-def test_no_secret_is_shown_by_any_repr_log_or_error(world: World, caplog: pytest.LogCaptureFixture) -> None:
+def test_no_secret_is_shown_by_any_repr_log_or_error(
+    marbles: World, phoenix: VirtualPhoenix, caplog: pytest.LogCaptureFixture
+):
     caplog.set_level(logging.DEBUG)
 
     def broken() -> dict[str, str]:
         raise ValueError("something else")
 
-    socket = Socket(
-        f"ws://user:{SECRET}@h/socket?key={SECRET}",
+    phoenix.drops("1s x", {"x": 1011})
+    socket = phoenix.socket(
+        endpoint=f"ws://user:{SECRET}@h/socket?key={SECRET}",
         params={"token": SECRET},
         auth_token=SECRET,
         headers={"authorization": SECRET},
-        transport=world,
-        scheduler=world.scheduler,
     )
-    errors = world.record(socket.errors)
     channel = socket.channel("room:a", {"password": SECRET})
-    world.record(channel)
-    world.run(1)
-    world.link.lose(1011, "bye")
-    world.run(2)
-    other = Socket("ws://h/socket", params=broken, transport=world, scheduler=world.scheduler)
-    others = world.record(other.errors)
+    other = phoenix.socket(params=broken)
+    errors, others = marbles.observe(socket.errors), marbles.observe(other.errors)
+    marbles.observe(channel)
     other.connect()
-    world.run(3)
-    shown = [repr(socket), repr(channel), repr(world.link.request), repr(world.link.request.address), caplog.text]
+    marbles.run(until="3s")
+    request = phoenix.attempts[0].request
+    shown = [repr(socket), repr(channel), repr(request), repr(request.address), caplog.text]
     shown += [f"{fault!r} {fault.error}" for fault in (*errors.values, *others.values)]
     assert len(errors.values) == 1
     assert others.values
