@@ -4,13 +4,14 @@
 #   make check     lint and types only
 #   make demo      a tour of the library over a real socket, about 20 seconds
 #   make format    rewrite the code in the project's format
+#   make bench     measure how fast it is beside other clients, some minutes, and write docs/performance.md
 #   make figures   renew the figures in docstrings and pages from marbles/
 #   make notebooks run the notebooks and keep their outputs
 #   make docs      build the documentation into build/site, notebooks executed; a warning fails it
 #   make clean     remove the environment and everything generated
 #
 # PYTHON says which Python to use, VENV which environment (for example VENV="$$VIRTUAL_ENV" for the active one),
-# ARGS what to hand to pytest (for example ARGS="-k join -x").
+# ARGS what to hand to pytest (for example ARGS="-k join -x") or to the benchmarks (ARGS="receive --rounds 3").
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -21,7 +22,7 @@ STAMP := $(VENV)/.rxphoenix-installed
 DOCS_STAMP := $(VENV)/.rxphoenix-docs-installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install check lint types test demo format figures docs notebooks clean
+.PHONY: help install check lint types test demo bench format figures docs notebooks clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -65,6 +66,9 @@ demo: $(STAMP)
 format: $(STAMP)
 	$(BIN)/ruff check --fix-only
 	$(BIN)/ruff format
+
+bench: $(STAMP)
+	@$(BIN)/python -m tests.benchmarks $(ARGS)
 
 figures: $(STAMP)
 	@$(BIN)/python -m tests.house.figures

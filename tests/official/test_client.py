@@ -26,7 +26,7 @@ def test_a_program_that_ends_says_why(official_client: OfficialClient):
 
 
 def test_without_a_registry_the_failure_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(client, "_INSTALLS", tmp_path / "build" / "phoenix")
+    monkeypatch.setattr(client, "_INSTALLS", tmp_path / "build")
     for name, value in {"registry": "http://127.0.0.1:1", "fetch_retries": "0", "cache": str(tmp_path / "c")}.items():
         monkeypatch.setenv(f"npm_config_{name}", value)
     with pytest.raises(pytest.fail.Exception, match=r"could not install phoenix@[\d.]+.*registry[\s\S]*ECONNREFUSED"):

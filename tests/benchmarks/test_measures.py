@@ -1,0 +1,58 @@
+"""The benchmarks run, on next to nothing; what they say here means nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.benchmarks.flood import flood_server
+from tests.benchmarks.measures import MEASURES, Bench
+from tests.benchmarks.report import page, shown
+from tests.benchmarks.rounds import Figure, Target, in_turn, ratio
+
+
+@pytest.fixture(scope="module")
+def bench() -> Iterator[Bench]:
+    with flood_server() as server, Bench(server, rounds=1, share=0.001, peers=False) as bench:
+        yield bench
+
+
+@pytest.mark.parametrize("name", MEASURES)
+def test_a_measure_takes_its_figures(bench: Bench, name: str):
+    sections = list(MEASURES[name](bench))
+    assert sections
+    for section in sections:
+        assert section.targets
+        assert all(target.value > 0 for target in section.targets)
+        assert len(section.table) > 2
+        assert shown(section)[0] == f"## {section.title}"
+
+
+def test_the_page_tells_what_it_was_measured_with(bench: Bench):
+    lines = page(list(MEASURES["memory"](bench)), rounds=1).splitlines()
+    assert lines[0] == "# Performance"
+    for what in ("machine", "Python", "Node.js", "rxphoenix", "aiohttp", "phxsocket"):
+        assert any(line.startswith(f"| {what} |") for line in lines), what
+
+
+def test_everybody_has_a_turn_in_each_round_and_who_begins_changes():
+    turns: list[str] = []
+
+    def measure(name: str) -> dict[str, float]:
+        turns.append(name)
+        return {"cpu": len(turns)}
+
+    taken = in_turn(3, {name: lambda name=name: measure(name) for name in "ab"})
+    assert "".join(turns) == "abbaab"
+    assert taken == {"a": {"cpu": Figure([1, 4, 5])}, "b": {"cpu": Figure([2, 3, 6])}}
+
+
+def test_a_ratio_is_taken_within_each_round():
+    # the machine is three times as slow in the second round
+    assert ratio(Figure([2, 6, 3]), Figure([1, 3, 1])).median == 2
+
+
+def test_a_target_says_whether_it_is_met():
+    assert Target("a", 1.5, "at most", 1.5).row() == "| a | at most 1.5x | 1.50x | yes |"
+    assert Target("b", 7.0, "at least", 8, "us").row() == "| b | at least 8 us | 7.00 us | **no** |"
