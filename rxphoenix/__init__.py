@@ -58,6 +58,7 @@ from rxphoenix.errors import (
     PushRefused,
     PushTimeout,
     ReconnectGivenUp,
+    RecordingError,
     RejoinGivenUp,
     SocketClosed,
     TakenOver,
@@ -71,6 +72,7 @@ from rxphoenix.protocol.message import Frame, Message, Payload, Reply
 from rxphoenix.protocol.roster import PresenceChange, PresenceSync, Roster
 from rxphoenix.protocol.serializer import JSONSerializer, JSONSerializerV1, Serializer
 from rxphoenix.protocol.snapshot import Meta, PresenceEntry, PresenceSnapshot, PresenceState
+from rxphoenix.recording.record import Recording, record
 from rxphoenix.transports.base import Transport
 from rxphoenix.transports.fallback import Fallback
 from rxphoenix.transports.memory import FallbackMemory, FileMemory, InProcessMemory
@@ -139,6 +141,8 @@ __all__ = [
     "PushRefused",
     "PushTimeout",
     "ReconnectGivenUp",
+    "Recording",
+    "RecordingError",
     "RejoinGivenUp",
     "Reply",
     "Resume",
@@ -159,6 +163,7 @@ __all__ = [
     "exponential",
     "give_up_on",
     "iterate",
+    "record",
     "stepped",
 ]
 

@@ -30,6 +30,7 @@ PhoenixError
 ├── BufferOverflow             values came faster than iterate() or map_async() could work them off
 ├── MalformedFrame             a frame from the server that cannot be read
 ├── PayloadMismatch            a payload that does not fit the type that was asked for
+├── RecordingError             a recording that cannot be read, or be appended to
 ├── UnencodablePayload         a payload or a name that cannot be written (also a ValueError)
 ├── SocketClosed               the socket was closed for good
 ├── WrongThread                called from another thread than the socket's (also a RuntimeError)
@@ -73,6 +74,7 @@ __all__ = [
     "PushRefused",
     "PushTimeout",
     "ReconnectGivenUp",
+    "RecordingError",
     "RejoinGivenUp",
     "SocketClosed",
     "TakenOver",
@@ -441,6 +443,20 @@ class PayloadMismatch(PhoenixError):
         super().__init__(f"the payload is no {type}: {_words(problem)}")
         self.type = type
         self.problem = problem
+
+
+class RecordingError(PhoenixError):
+    """A recording that cannot be read, or be appended to.
+
+    Arguments:
+        problem: what is wrong.
+        line: the number of the line, from 1; 0 where it is about no line.
+    """
+
+    def __init__(self, problem: str, line: int = 0) -> None:
+        super().__init__(f"line {line}: {problem}" if line else problem)
+        self.problem = problem
+        self.line = line
 
 
 class UnencodablePayload(PhoenixError, ValueError):

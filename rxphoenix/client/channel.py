@@ -37,6 +37,8 @@ from rxphoenix.protocol.typed import PayloadType
 
 if TYPE_CHECKING:
     from typing import Literal, overload
+
+    from rxphoenix.client.socket import Socket
 else:
     from typing import overload
 
@@ -76,6 +78,11 @@ class Channel(Messages):
             print(await readings)
         ```
     """
+
+    @property
+    def socket(self) -> Socket:
+        """The socket that it is a channel of."""
+        return self._topics.socket
 
     @property
     def topic(self) -> str:

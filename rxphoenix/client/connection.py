@@ -18,6 +18,7 @@ from rxphoenix.client.context import Context
 from rxphoenix.client.departures import Departures
 from rxphoenix.client.heartbeat import Heartbeat
 from rxphoenix.client.provider import Provider
+from rxphoenix.client.subjects import HotStream
 from rxphoenix.client.timer import Timer
 from rxphoenix.errors import (
     ConnectionLost,
@@ -28,7 +29,7 @@ from rxphoenix.errors import (
     PhoenixError,
 )
 from rxphoenix.protocol.address import Address, Endpoint, Params
-from rxphoenix.protocol.message import CLOSE, HEARTBEAT, LEAVE, PHOENIX, REPLY, Frame, Message
+from rxphoenix.protocol.message import CLOSE, HEARTBEAT, LEAVE, PHOENIX, REPLY, Frame, Message, decode_json
 from rxphoenix.protocol.serializer import EncodedPayload, Serializer
 from rxphoenix.transports.base import CloseRequest, Closing, ConnectRequest, Opened, Ping, Transport, TransportEvent
 
@@ -105,16 +106,23 @@ class Connection:
         options: what it is made with.
         owner: who hears of it.
         on_latency: receives the round trips of its heartbeats, in seconds.
+        sent: tells who watches what was written.
     """
 
     def __init__(
-        self, context: Context, options: ConnectionOptions, owner: Owner, on_latency: Callable[[float], None]
+        self,
+        context: Context,
+        options: ConnectionOptions,
+        owner: Owner,
+        on_latency: Callable[[float], None],
+        sent: HotStream[Message],
     ) -> None:
         self._context = context
         self._options = options
         self._owner: Owner | None = owner
         self._finishing: Owner | None = owner
         self._on_latency = on_latency
+        self._sent = sent
         self._subscription = SerialDisposable()
         self._evaluations = CompositeDisposable()
         self._timer = Timer(context)
@@ -227,6 +235,8 @@ class Connection:
         """Write one message; raises ``UnencodablePayload`` for a name that does not fit the format."""
         if self._send is not None:
             self._send(self._options.serializer.encode(join_ref, ref, topic, event, payload))
+            if self._sent.subscribers:
+                self._sent.emit(_as_sent(join_ref, ref, topic, event, payload))
 
     def send_frame(self, frame: Frame) -> None:
         """Write one frame as it is."""
@@ -447,3 +457,9 @@ def _fault(error: Exception | None, was_open: bool) -> PhoenixError:
     fault = ConnectionLost(words) if was_open else ConnectionRefused(words)
     fault.__cause__ = error
     return fault
+
+
+def _as_sent(join_ref: str | None, ref: str | None, topic: str, event: str, payload: EncodedPayload) -> Message:
+    if isinstance(payload, msgspec.Raw):
+        return Message.lazy(join_ref, ref, topic, event, payload, decode_json)
+    return Message(join_ref, ref, topic, event, payload)

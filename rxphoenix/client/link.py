@@ -155,6 +155,8 @@ class Link:
         self.state: StateStream[SocketState] = StateStream(context, SocketState.CLOSED)
         self.messages: HotStream[Message] = HotStream(context)
         self.latency: HotStream[float] = HotStream(context)
+        self.sent: HotStream[Message] = HotStream(context)
+        self.endpoint = str(options.endpoint)
 
     def serve(self, tenant: Tenant) -> None:
         """Say who lives on the link."""
@@ -268,7 +270,7 @@ class Link:
         self._waiting.stop()
         self._closing = None
         self._become(SocketEvent.CONNECT)
-        self.connection = Connection(self._context, self._options, self, self.latency.emit)
+        self.connection = Connection(self._context, self._options, self, self.latency.emit, self.sent)
         self.connection.counts_before = (self._attempts, self._failures)
         # as an event of its own: functions of the user's may call anything
         self._context.dispatcher.post(self.connection.start, self.last_error)

@@ -138,6 +138,7 @@ class Socket(SocketStreams):
         most = check_count("max_held_pushes", max_held_pushes)
         topic_options = TopicOptions(self._serializer, rejoin or REJOIN_DELAY, most, source)
         self._topics = Topics(context, link, topic_options)
+        self._topics.socket = self
         self._ending = Ending(context)
         link.serve(self._topics)
         context.when_loop_is_gone = self._abandon
@@ -431,6 +432,7 @@ class Socket(SocketStreams):
         self._link.close()
         self._link.messages.complete()
         self._link.latency.complete()
+        self._link.sent.complete()
         self._link.when_ended(self._end)
 
     def _end(self) -> None:

@@ -30,6 +30,11 @@ class SocketStreams:
         context.report_to(self._errors.emit)
 
     @property
+    def endpoint(self) -> str:
+        """The mount point of the socket, without a query and credentials."""
+        return self._link.endpoint
+
+    @property
     def state(self) -> StateStream[SocketState]:
         """The state of the connection: ``closed``, ``connecting``, ``open`` or ``closing``; passive.
 
@@ -76,6 +81,38 @@ class SocketStreams:
             ```
         """
         return self._link.messages
+
+    @property
+    def sent(self) -> HotStream[Message]:
+        """Every message that was written, joins, leaves and heartbeats included, in order; hot and passive.
+
+        Treat payloads as read-only; a serializer of your own is seen with what it has made of them.
+
+        ```text
+        replies run@room:a  --r
+                            stream = channel("room:a")
+                            pushed = channel("room:a").push("run", {"n": 1})
+                            wire = socket.sent
+        subscribed stream   ^---------!
+        subscribed pushed   ----^
+        observed stream     -
+        observed pushed     ------(v|)
+        observed wire       j---p-----l
+        j = message("phx_join", {})   p = message("run", {"n": 1})   l = message("phx_leave", {})
+        r = {"done": 1}   v = {"done": 1}
+        ```
+        Marbles: `marbles/sent.marble`
+
+        Example:
+            ```python
+            from rxphoenix import Socket
+
+            async with Socket("ws://localhost:4000/socket") as socket:
+                socket.sent.subscribe(lambda message: print(message.topic, message.event))
+                await socket.channel("room:lobby").push("echo", {"body": "hi"})
+            ```
+        """
+        return self._link.sent
 
     @property
     def errors(self) -> FaultStream:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import random as random_module
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -25,6 +26,9 @@ from rxphoenix.protocol.backoff import REJOIN_DELAY, Delay, spread
 from rxphoenix.protocol.lifecycle import CHANNEL, ChannelEvent, ChannelState
 from rxphoenix.protocol.message import Message, is_reserved
 from rxphoenix.protocol.serializer import Serializer
+
+if TYPE_CHECKING:
+    from rxphoenix.client.socket import Socket
 
 __all__ = ["Topic", "TopicOptions", "Topics"]
 
@@ -213,6 +217,7 @@ class Topics:
         self.context = context
         self.link = link
         self.options = options
+        self.socket: Socket
         self._topics: dict[str, Topic] = {}
 
     def find(self, name: str) -> Topic | None:

@@ -273,8 +273,8 @@ class SocketFace:
     """A socket as an expression may see it: its streams, and what it can be asked for, but not what writes."""
 
     def __init__(self, socket: Socket) -> None:
-        self.state, self.messages, self.errors, self.latency = (
-            socket.state, socket.messages, socket.errors, socket.latency,
+        self.state, self.messages, self.sent, self.errors, self.latency = (
+            socket.state, socket.messages, socket.sent, socket.errors, socket.latency,
         )  # fmt: skip
         self.opened, self.ping, self.channel, self.wait_closed, self.connect = (
             socket.opened, socket.ping, socket.channel, socket.wait_closed, socket.connect,

@@ -39,7 +39,7 @@ _SESSION = (
 
 ARROWS: Mapping[str, tuple[str, ...]] = {
     # The root may offer a transport, but must not load it: importing rxphoenix leaves aiohttp alone (test_exports.py).
-    "rxphoenix": (*_CLIENT, *_TRANSPORTS, "rxphoenix.bridges"),
+    "rxphoenix": (*_CLIENT, *_TRANSPORTS, "rxphoenix.bridges", "rxphoenix.recording"),
     "rxphoenix.errors": (),
     "rxphoenix.protocol": ("rxphoenix.errors",),
     "rxphoenix.transports": _BASE,

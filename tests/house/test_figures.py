@@ -48,6 +48,8 @@ NO_PICTURE = {
 """Pages in docs/ that show no behaviour, and why."""
 
 NO_FIGURE = {
+    "Channel.socket": "whose channel it is",
+    "Socket.endpoint": "a string",
     "Socket.scheduler": "the clock itself",
     "Socket.channels": "handles, at once",
     "Socket.channel": "a handle, at once",
