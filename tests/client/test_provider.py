@@ -133,7 +133,9 @@ def test_without_a_loop_a_coroutine_that_waits_for_something_real_says_so() -> N
     async def broken() -> str:
         raise RuntimeError("of its own")
 
-    assert str(Outcome(sleeps).error) == "the token function waits for something real, and no event loop runs here"
+    outcome = Outcome(sleeps)
+    outcome.evaluation.dispose()
+    assert str(outcome.error) == "the token function waits for something real, and no event loop runs here"
     assert str(Outcome(broken).error) == "the token function raised RuntimeError"
 
 

@@ -9,107 +9,100 @@ import pytest
 from reactivex import operators as ops
 
 from rxphoenix import (
+    ChannelCrashed,
     ChannelForgotten,
     ConnectionLost,
     ConnectionRefused,
+    Fault,
     HeartbeatTimeout,
     JoinRefused,
     JSONSerializer,
     ProviderFailed,
+    RejoinGivenUp,
+    Reply,
     Socket,
     SocketClosed,
     TakenOver,
 )
 from rxphoenix.server import PhoenixServer
 from rxphoenix.server.applications.conformance import conformance_application
-from tests.client.virtual import World
+from rxphoenix.testing import VirtualPhoenix, VirtualTopic, World
+from tests.legends import DONE, FRAMES, STATES, replied
+
+pytestmark = pytest.mark.marbles(frame=0.1)
+
+UNMATCHED = Reply("error", {"reason": "unmatched topic"})
 
 
-def test_params_that_close_the_socket(world: World) -> None:
+def test_params_that_close_the_socket(marbles: World, phoenix: VirtualPhoenix):
     def params() -> dict[str, Any]:
         socket.close()
         return {}
 
-    socket = world.socket(params=params)
-    messages = world.record(socket.channel("a"))
-    world.run(3)
-    assert messages.timeline == [(0, "|")]
-    assert socket.state.value == "closed"
-    assert world.attempts == []
+    socket = phoenix.socket(params=params)
+    marbles.expect(socket.channel("room:a")).to_be("|")
+    marbles.run(until="3s")
+    assert (socket.state.value, phoenix.attempts) == ("closed", [])
 
 
-def test_params_that_leave_the_channel_they_are_asked_for(world: World) -> None:
+def test_params_that_leave_the_channel_they_are_asked_for(marbles: World, phoenix: VirtualPhoenix):
     def params() -> dict[str, Any]:
-        socket.channel("a").leave().subscribe()
+        socket.channel("room:a").leave().subscribe()
         return {}
 
-    socket = world.socket(params=params)
-    messages = world.record(socket.channel("a"))
-    world.run(3)
-    assert messages.timeline == [(0, "|")]
-    assert socket._link.leases == 0
-    assert socket.state.value == "closed"
+    socket = phoenix.socket(params=params)
+    marbles.expect(socket.channel("room:a")).to_be("|")
+    marbles.run(until="3s")
+    assert (socket._link.leases, socket.state.value) == (0, "closed")
 
 
-def test_join_params_that_leave(world: World) -> None:
+def test_join_params_that_leave(marbles: World, phoenix: VirtualPhoenix):
     def params() -> dict[str, Any]:
-        socket.channel("a").leave().subscribe()
+        socket.channel("room:a").leave().subscribe()
         return {}
 
-    socket = world.socket()
-    messages = world.record(socket.channel("a", params))
-    world.run(3)
-    assert messages.timeline == [(0.1, "|")]
-    assert world.sent == []
+    socket = phoenix.socket()
+    marbles.expect(socket.channel("room:a", params)).to_be("-|")
+    marbles.expect_frames(phoenix).to_be("")
 
 
-def test_a_delay_function_that_leaves_joins_no_more(world: World) -> None:
+def test_a_delay_function_that_leaves_joins_no_more(marbles: World, phoenix: VirtualPhoenix, room: VirtualTopic):
     def delay(attempt: int, error: Exception) -> float:
-        socket.channel("a").leave().subscribe()
+        socket.channel("room:a").leave().subscribe()
         return 1.0
 
-    socket = world.socket(rejoin_after=delay)
+    room.crashes("1s x")
+    socket = phoenix.socket(rejoin_after=delay)
     socket.connect()
-    world.record(socket.channel("a"))
-    world.run(1)
-    world.link.receive("1", None, "a", "phx_error", {})
-    world.run(10)
-    assert [frame for _, frame in world.sent] == ["1 1 a phx_join"]
-    assert socket.channel("a").state.value == "closed"
+    marbles.expect(socket.channel("room:a")).to_be("1s |")
+    marbles.expect(socket.channel("room:a").state).to_be("g-d 700ms (evc)", STATES)
+    marbles.expect_frames(phoenix).to_be("-1", FRAMES)
 
 
-def test_a_delay_function_that_reconnects_is_not_overruled_by_its_own_answer(world: World) -> None:
+def test_a_delay_function_that_reconnects_is_not_overruled_by_its_own_answer(marbles: World, phoenix: VirtualPhoenix):
     def delay(attempt: int, error: Exception) -> float:
         socket.reconnect()
         return 60.0
 
-    socket = world.socket(reconnect_after=delay)
+    phoenix.drops("1s x")
+    socket = phoenix.socket(reconnect_after=delay)
     socket.connect()
-    world.run(1)
-    world.link.lose()
-    world.run(2)
-    assert world.started == [0, 1]
-    assert socket.state.value == "open"
+    marbles.expect(socket.state).to_be("(n 100ms o 900ms cn 100ms o)", STATES)
 
 
 @pytest.mark.parametrize("nonsense", ["1", [1], float("inf"), float("nan"), -1, object()])
-def test_a_delay_that_is_none_is_reported_and_the_usual_one_is_used(world: World, nonsense: Any) -> None:
-    world.outcomes = [world.fails(ConnectionRefused("no"), after=0)]
-    socket = world.socket(reconnect_after=lambda attempt, error: nonsense, rejoin_after=lambda attempt, error: nonsense)
-    errors = world.record(socket.errors)
-    channel = socket.channel("a")
-    world.record(channel)
-    world.run(1)
-    assert world.started == [0, 0.01]
-    world.link.receive("1", None, "a", "phx_error", {})
-    world.run(3)
-    assert channel.state.value == "joined"
-    assert [type(fault.error).__name__ for fault in errors.values] == [
-        "ConnectionRefused",
-        "ValueError",
-        "ChannelCrashed",
-        "ValueError",
-    ]
+def test_a_delay_that_is_none_is_reported_and_the_usual_one_is_used(
+    marbles: World, phoenix: VirtualPhoenix, room: VirtualTopic, nonsense: Any
+):
+    phoenix.connects("#")
+    room.crashes("1s x")
+    socket = phoenix.socket(
+        reconnect_after=lambda attempt, error: nonsense, rejoin_after=lambda attempt, error: nonsense
+    )
+    kinds = {"r": ConnectionRefused, "v": ValueError, "c": ChannelCrashed}
+    marbles.expect(socket.errors.pipe(ops.map(lambda fault: type(fault.error)))).to_be("( 0ms rv 1s cv)", kinds)
+    marbles.expect(socket.channel("room:a")).to_be("")
+    marbles.expect_frames(phoenix).to_be("( 110ms 1 1.89s 2)", FRAMES)
 
 
 class _Picky(JSONSerializer):
@@ -121,95 +114,79 @@ class _Picky(JSONSerializer):
         return super().encode(join_ref, ref, topic, event, payload)
 
 
-def test_a_serializer_that_cannot_write_a_push_fails_that_push_and_no_other(world: World) -> None:
-    socket = world.socket(serializer=_Picky())
-    channel = socket.channel("a")
-    held = [world.record(channel.push(event, 1)) for event in ("echo", "unspeakable", "echo")]
-    world.run(1)
-    assert [recorder.events[0][2] for recorder in (held[0], held[2])] == [1, 1]
-    assert isinstance(held[1].error, ZeroDivisionError)
-    sent = world.record(channel.push("unspeakable", 1))
-    world.run(2)
-    assert isinstance(sent.error, ZeroDivisionError)
-    assert socket.state.value == "closed"  # no lease was lost
+def test_a_serializer_that_cannot_write_a_push_fails_that_push_and_no_other(marbles: World, phoenix: VirtualPhoenix):
+    socket = phoenix.socket(serializer=_Picky())
+    channel = socket.channel("room:a")
+    marbles.expect(channel.push("say")).to_be("---(x|)", {"x": {}})
+    marbles.expect(channel.push("unspeakable")).to_be("--#", error=ZeroDivisionError())
+    marbles.expect(channel.push("say")).to_be("---(x|)", {"x": {}})
+    marbles.expect(channel.push("unspeakable"), "1s ^").to_be("1.2s #", error=ZeroDivisionError())
+    marbles.expect(socket.state).to_be("(n 100ms o 200ms ac 700ms n 100ms o 100ms ac)", STATES)  # no lease was lost
 
 
-def test_a_serializer_that_cannot_write_a_join_is_a_fault_of_the_channel(world: World) -> None:
-    socket = world.socket(serializer=_Picky(), rejoin_after=lambda attempt, error: None)
-    messages = world.record(socket.channel("unspeakable"))
-    world.run(1)
-    assert isinstance(messages.error.__cause__, ProviderFailed)
-    assert isinstance(messages.error.__cause__.__cause__, ZeroDivisionError)
+def test_a_serializer_that_cannot_write_a_join_is_a_fault_of_the_channel(marbles: World, phoenix: VirtualPhoenix):
+    socket = phoenix.socket(serializer=_Picky(), rejoin_after=lambda attempt, error: None)
+    seen = marbles.expect(socket.channel("unspeakable")).to_be("-#", error=RejoinGivenUp("unspeakable", 1))
+    marbles.run(until="1s")
+    cause = seen.error.__cause__
+    assert isinstance(cause, ProviderFailed)
+    assert isinstance(cause.__cause__, ZeroDivisionError)
 
 
-def test_a_transport_whose_connect_raises_is_a_failed_attempt(world: World) -> None:
+def test_a_transport_whose_connect_raises_is_a_failed_attempt(marbles: World, phoenix: VirtualPhoenix):
     class Broken:
         def connect(self, request: Any) -> Any:
             raise ZeroDivisionError
 
-    socket = Socket("ws://h/socket", transport=Broken(), scheduler=world.scheduler)
-    opened = world.record(socket.opened())
-    assert opened.events == []
-    world.run(1)
-    assert isinstance(opened.error, ConnectionRefused)
-    assert isinstance(opened.error.__cause__, ZeroDivisionError)
+    failed: list[Exception] = []
+    phoenix.socket(transport=Broken()).opened().subscribe(on_error=failed.append)
+    assert failed == []
+    marbles.run(until="1s")
+    assert [(type(error), type(error.__cause__)) for error in failed] == [(ConnectionRefused, ZeroDivisionError)]
 
 
-def test_a_transport_that_never_ends_does_not_keep_the_socket(world: World) -> None:
-    world.closes_after = None
-    socket = world.socket()
+def test_a_transport_that_never_ends_does_not_keep_the_socket(marbles: World):
+    phoenix = marbles.phoenix(opens_after=0.1, closes_after=None)
+    socket = phoenix.socket()
     socket.connect()
-    closed = world.record(socket.wait_closed())
-    world.at(1, socket.close)
-    world.run(5)
-    assert closed.timeline == [(2.5, None), (2.5, "|")]  # the grace of 1 s, and half a second more
-    assert world.link.disposed == 2.5
+    marbles.expect(socket.wait_closed()).to_be("2.5s (x|)", DONE)  # the grace of 1 s, and half a second more
+    marbles.at("1s", socket.close)
+    marbles.run(until="5s")
+    assert phoenix.attempts[0].ended == 2_500_000
 
 
-def test_a_ping_ends_with_the_last_lease_and_with_its_time(world: World) -> None:
-    world.ignores("heartbeat")
-    socket = world.socket(timeout=4)
-    lease = socket.connect()
-    world.run(1)
-    first, second = world.record(socket.ping()), world.record(socket.ping())
-    second.dispose()
-    world.at(2, lease.dispose)
-    world.run(3)
-    assert first.timeline == [(2, ConnectionLost)]
-    socket.connect()
-    world.run(4)
-    late = world.record(socket.ping())
-    world.run(9)
-    assert late.timeline == [(8, HeartbeatTimeout)]
-    assert second.events == []
+def test_a_ping_ends_with_the_last_lease_and_with_its_time(marbles: World, phoenix: VirtualPhoenix):
+    socket = phoenix.socket(timeout=4, heartbeat_interval=None)
+    phoenix.hangs("500ms x 2.9s x")
+    marbles.at("2s", socket.connect().dispose)
+    marbles.at("3s", socket.connect)
+    marbles.expect(socket.ping(), "1s ^").to_be("2s #", error=ConnectionLost("nobody needs it any more"))
+    marbles.expect(socket.ping(), "1s (^!)").to_be("")
+    marbles.expect(socket.ping(), "4s ^").to_be("8s #", error=HeartbeatTimeout(4))
 
 
 @pytest.mark.parametrize("how", ["no reply awaited", "late"])
-def test_unmatched_topic_is_heard_also_where_nobody_awaits_the_reply(world: World, how: str) -> None:
-    world.replies["gone"] = lambda frame: [
-        (0.3, (None, frame[1], frame[2], "phx_reply", {"status": "error", "response": {"reason": "unmatched topic"}}))
-    ]
-    socket = world.socket()
-    errors = world.record(socket.errors)
-    channel = socket.channel("a")
-    world.record(channel)
-    world.run(1)
-    world.record(channel.push("gone", reply=False) if how != "late" else channel.push("gone", timeout=0.1))
-    world.run(3)
-    assert [(instant, type(fault.error)) for instant, fault in errors.timeline] == [(1.3, ChannelForgotten)]
-    assert channel.state.value == "joined"
+def test_unmatched_topic_is_heard_also_where_nobody_awaits_the_reply(
+    marbles: World, phoenix: VirtualPhoenix, room: VirtualTopic, how: str
+):
+    room.replies("gone", "")
+    phoenix.writes("1.3s u", {"u": replied(None, 2, UNMATCHED)})
+    socket = phoenix.socket()
+    channel = socket.channel("room:a")
+    marbles.expect(channel).to_be("")
+    marbles.expect(channel.state).to_be("g-d 1s e 900ms gd", STATES)
+    marbles.expect(socket.errors).to_be("1.3s x", {"x": Fault("room:a", None, ChannelForgotten("room:a"))})
+    marbles.observe(channel.push("gone", reply=False) if how != "late" else channel.push("gone", timeout=0.1), "1s ^")
 
 
-def test_an_unmatched_reply_to_an_earlier_join_does_not_touch_the_current_one(world: World) -> None:
-    socket = world.socket()
-    channel = socket.channel("a")
-    world.record(channel)
-    world.run(1)
-    world.link.receive("1", None, "a", "phx_error", {})
-    world.run(3)
-    unmatched = {"status": "error", "response": {"reason": "unmatched topic"}}
-    world.link.receive(None, "1", "a", "phx_reply", unmatched)
-    assert channel.state.value == "joined"
+def test_an_unmatched_reply_to_an_earlier_join_does_not_touch_the_current_one(
+    marbles: World, phoenix: VirtualPhoenix, room: VirtualTopic
+):
+    room.crashes("1s x")
+    phoenix.writes("3s u", {"u": replied(None, 1, UNMATCHED)})
+    channel = phoenix.socket().channel("room:a")
+    marbles.expect(channel).to_be("")
+    marbles.expect(channel.state).to_be("g-d 700ms e 900ms gd", STATES)
 
 
 async def test_a_takeover_that_is_given_up_before_its_join_leaves_the_older_join() -> None:
@@ -230,72 +207,59 @@ async def test_a_takeover_that_is_given_up_before_its_join_leaves_the_older_join
             assert [type(error) for error in ended] == [TakenOver]
 
 
-def test_leave_join_leave_is_acknowledged_twice(world: World) -> None:
-    socket = world.socket()
-    channel = socket.channel("a")
+def test_leave_join_leave_is_acknowledged_twice(marbles: World, phoenix: VirtualPhoenix):
+    socket = phoenix.socket()
+    channel = socket.channel("room:a")
     socket.connect()
-    world.record(channel)
-    world.run(1)
-    left = [world.record(channel.leave())]
-    world.record(channel)
-    world.run(1.05)
-    left.append(world.record(channel.leave()))
-    world.run(3)
-    assert [recorder.timeline[0][0] for recorder in left] == [1.1, 1.15]
+    marbles.expect(channel).to_be("1s |")
+    marbles.expect(channel.leave(), "1s ^").to_be("1.1s (x|)", DONE)
+    marbles.expect(channel, "1s ^").to_be("( 1.05s |)")
+    marbles.expect(channel.leave(), "1.05s ^").to_be("( 1.15s x|)", DONE)
+    marbles.run(until="3s")
     assert channel.state.value == "closed"
 
 
-def test_the_reason_of_a_failure_that_is_mended_is_forgotten(world: World) -> None:
+def test_the_reason_of_a_failure_that_is_mended_is_forgotten(marbles: World, phoenix: VirtualPhoenix):
     reasons: list[Exception | None] = []
 
     def params(reason: Exception | None) -> dict[str, Any]:
         reasons.append(reason)
         return {}
 
-    world.outcomes = [world.fails(ConnectionRefused("no"), after=0)]
-    socket = world.socket(params=params)
-    lease = socket.connect()
-    socket.ping().subscribe(on_error=lambda error: None)
-    world.run(1)
-    socket.ping().subscribe()
-    world.run(2)
-    lease.dispose()
-    world.run(3)
-    socket.connect()
-    world.run(4)
+    phoenix.connects("#")
+    socket = phoenix.socket(params=params)
+    marbles.at("2s", socket.connect().dispose)
+    marbles.observe(socket.ping(), "1s ^")
+    marbles.at("3s", socket.connect)
+    marbles.run(until="4s")
     assert [type(reason) for reason in reasons] == [type(None), ConnectionRefused, type(None)]
 
 
-def test_an_event_that_ends_the_join_still_reaches_all_its_observers(world: World) -> None:
-    socket = world.socket()
-    channel = socket.channel("a")
+def test_an_event_that_ends_the_join_still_reaches_all_its_observers(
+    marbles: World, phoenix: VirtualPhoenix, room: VirtualTopic
+):
+    room.pushes("x", "1s 1")
+    channel = phoenix.socket().channel("room:a")
 
     def leave(message: Any) -> None:
         channel.leave().subscribe()
 
     channel.subscribe(leave)
-    named = world.record(channel.on("x"))
-    world.run(1)
-    world.link.receive("1", None, "a", "x", 1)
-    assert named.timeline == [(1, 1), (1, "|")]
+    marbles.expect(channel.on("x")).to_be("1s (1|)")
 
 
-def test_a_state_observer_that_leaves_from_its_replay_is_not_orphaned(world: World) -> None:
-    socket = world.socket()
-    channel = socket.channel("a")
-    seen: list[str] = []
+def test_a_state_observer_that_leaves_from_its_replay_is_not_orphaned(marbles: World, phoenix: VirtualPhoenix):
+    socket = phoenix.socket()
+    channel = socket.channel("room:a")
+    leaves = iter([channel.leave()])
 
-    def react(state: str) -> None:
-        seen.append(str(state))
-        if len(seen) == 1:
-            channel.leave().subscribe()
+    def leave_at_first(_state: str) -> None:
+        for each in leaves:
+            each.subscribe()
 
-    channel.state.subscribe(react, None, lambda: seen.append("|"))
-    channel.subscribe()
-    world.run(2)
-    socket.close()
-    world.run(3)
-    assert seen == ["closed", "joining", "joined", "closed", "|"]
+    marbles.expect(channel.state.pipe(ops.do_action(leave_at_first))).to_be("(cg 200ms d 1.8s c|)", STATES)
+    marbles.observe(channel)
+    marbles.at("2s", socket.close)
 
 
 def test_a_refusal_in_one_loop_does_not_keep_the_topic_waiting_in_the_next() -> None:
@@ -413,45 +377,39 @@ def test_stop_iteration_from_a_hook_does_not_hang_who_awaits() -> None:
     asyncio.run(main())
 
 
-def test_closing_while_nothing_runs_ends_at_once_and_cools_down(world: World) -> None:
-    world.outcomes = [world.fails(ConnectionRefused("no"), after=0)]
-    socket = world.socket(reconnect_after=lambda attempt, error: 60.0)
+def test_closing_while_nothing_runs_ends_at_once_and_cools_down(marbles: World, phoenix: VirtualPhoenix):
+    phoenix.connects("#")
+    socket = phoenix.socket(reconnect_after=lambda attempt, error: 60.0)
     socket.connect()
-    world.run(1)
-    socket.close()
-    world.run(2)
+    marbles.at("1s", socket.close)
+    marbles.run(until="2s")
     assert not socket._context.is_warm
-    assert world.record(socket.opened()).events == []
-    late = world.record(socket.opened())
-    world.run(3)
-    assert late.timeline == [(2, SocketClosed)]
+    failed: list[Exception] = []
+    socket.opened().subscribe(on_error=failed.append)
+    assert failed == []
+    marbles.expect(socket.opened()).to_be("#", error=SocketClosed())
+    marbles.advance(0)
+    assert [type(error) for error in failed] == [SocketClosed]
 
 
-def test_joined_subscribed_while_the_join_is_announced_hears_of_it_once(world: World) -> None:
-    channel = world.socket().channel("a")
-    late: list[Any] = []
-
-    def react(state: str) -> None:
-        if state == "joined":
-            channel.joined.subscribe(late.append)
-
-    channel.state.subscribe(react)
-    early = world.record(channel.joined)
-    world.run(1)
-    assert len(late) == 1
-    assert len(early.values) == 1
+def test_joined_subscribed_while_the_join_is_announced_hears_of_it_once(marbles: World, phoenix: VirtualPhoenix):
+    channel = phoenix.socket().channel("room:a")
+    joined = channel.joined.pipe(ops.map(lambda joined: joined.rejoin))
+    late = channel.state.pipe(ops.filter(lambda state: state == "joined"), ops.flat_map(lambda _state: joined))
+    marbles.expect(late).to_be("--f", {"f": False})
+    marbles.expect(joined).to_be("--f", {"f": False})
 
 
-def test_a_retry_function_that_reconnects_leaves_no_silent_dead_stream(world: World) -> None:
+def test_a_retry_function_that_reconnects_leaves_no_silent_dead_stream(
+    marbles: World, phoenix: VirtualPhoenix, room: VirtualTopic
+):
     def retry(attempt: int, error: Exception) -> float:
         socket.reconnect()
         return 2.0
 
-    world.answers("phx_join", "error", {"reason": "full"})
-    socket = world.socket(retry_refused=retry)
-    channel = socket.channel("a")
-    world.record(channel)
-    world.at(1, lambda: world.replies.clear())
-    world.run(5)
-    assert channel.state.value == "joined"
-    assert [instant for instant, frame in world.sent if frame.endswith("phx_join")] == [0.1, 2.2]
+    room.joins("r", values={"r": Reply("error", {"reason": "full"})})
+    socket = phoenix.socket(retry_refused=retry)
+    channel = socket.channel("room:a")
+    marbles.expect(channel).to_be("")
+    marbles.expect(channel.state).to_be("g-e 1.9s gd", STATES)
+    marbles.expect_frames(phoenix).to_be("-1 2s 2", FRAMES)
