@@ -13,7 +13,9 @@ Source: the "Long polling" part of the protocol page.
 from __future__ import annotations
 
 import base64
+import re
 from collections import deque
+from collections.abc import Iterator
 
 import msgspec
 
@@ -46,25 +48,33 @@ class Answer(msgspec.Struct, frozen=True):
     token: str | None = None
     messages: list[str] = []
 
-    def frames(self) -> list[Frame]:
+    def frames(self) -> Iterator[Frame]:
         """The messages as frames.
 
         A binary message arrives as it is inside a string, if it happens to be UTF-8: its first byte tells, since no
         JSON begins with one of these.
         """
-        return [Frame(message.encode(), binary=message.startswith(_BINARY_KINDS)) for message in self.messages]
+        for message in self.messages:
+            yield Frame(message.encode(), binary=message.startswith(_BINARY_KINDS))
 
 
 _decoder = msgspec.json.Decoder(Answer)
+
+_TOKEN = re.compile(r"[!-~]{1,4096}")
+"""What a token may be, since it goes into headers and URLs; those of Phoenix are base64 and dots."""
 
 
 def read_answer(body: bytes) -> Answer:
     """Read the body of an answer; raises ``MalformedFrame`` for what is not one."""
     try:
-        return _decoder.decode(body)
+        answer = _decoder.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        pass  # its words are about the server's data
-    raise MalformedFrame("not an answer of long polling", size=len(body))
+        answer = None  # and nothing of the error: its words are about the server's data
+    if answer is None:
+        raise MalformedFrame("not an answer of long polling", size=len(body))
+    if answer.token is not None and not _TOKEN.fullmatch(answer.token):
+        raise MalformedFrame("an answer of long polling whose token cannot be sent back", size=len(body))
+    return answer
 
 
 class Batch(msgspec.Struct, frozen=True):
@@ -74,11 +84,13 @@ class Batch(msgspec.Struct, frozen=True):
         body: its body, never empty.
         content_type: what must be its content type exactly.
         count: how many frames it carries.
+        size: how many bytes they have.
     """
 
     body: bytes
     content_type: str
     count: int
+    size: int
 
 
 def take_batch(waiting: deque[Frame], most: int = MOST_FRAMES) -> Batch:
@@ -92,17 +104,19 @@ def take_batch(waiting: deque[Frame], most: int = MOST_FRAMES) -> Batch:
         most: how many frames to take at most.
     """
     lines: list[bytes] = []
-    size = 0
+    size = taken = 0
     while waiting and len(lines) < most:
         frame = waiting[0]
         if not frame.binary and (not frame.data.startswith(b"[") or b"\n" in frame.data):
             if lines:
                 break
-            return Batch(waiting.popleft().data, _ONE, 1)
+            waiting.popleft()
+            return Batch(frame.data, _ONE, 1, len(frame.data))
         line = base64.b64encode(frame.data) if frame.binary else frame.data
         size += len(line) + 1
         if lines and size > _MOST_BYTES:
             break
         lines.append(line)
+        taken += len(frame.data)
         waiting.popleft()
-    return Batch(b"\n".join(lines), _LINES, len(lines))
+    return Batch(b"\n".join(lines), _LINES, len(lines), taken)

@@ -13,9 +13,14 @@ from reactivex import Observable, abc
 from reactivex.disposable import Disposable
 
 from rxphoenix.errors import ConnectionFault, ConnectionLost
+from rxphoenix.protocol.message import Frame
 from rxphoenix.transports.base import CloseRequest, ConnectRequest, TransportEvent
 
-__all__ = ["Carrier", "carried"]
+__all__ = ["MAX_UNSENT_SIZE", "Carrier", "carried", "check_size"]
+
+
+MAX_UNSENT_SIZE = 64 * 1024 * 1024
+"""How many bytes of frames wait to be sent at most, unless a user says otherwise."""
 
 
 class Carrier(ABC):
@@ -24,11 +29,18 @@ class Carrier(ABC):
     Arguments:
         request: what was asked for.
         observer: who hears of it.
+        max_unsent_size: how many bytes of frames wait to be sent at most.
     """
 
-    def __init__(self, request: ConnectRequest, observer: abc.ObserverBase[TransportEvent]) -> None:
+    def __init__(
+        self, request: ConnectRequest, observer: abc.ObserverBase[TransportEvent], max_unsent_size: int
+    ) -> None:
         self._request = request
         self._observer = observer
+        self._max_unsent_size = max_unsent_size
+        self._unsent_size = 0
+        """Bytes of the frames that nobody has begun to write."""
+        self._cause: ConnectionFault | None = None
         self._task: asyncio.Task[ConnectionFault] | None = None
         self._asked = False
         """Whether the end was asked for: it is a completion then, and no fault."""
@@ -46,6 +58,17 @@ class Carrier(ABC):
     @abstractmethod
     def _ended(self) -> None:
         """Let go of what the task itself could not: it may have been cancelled before it ran at all."""
+
+    def _has_room(self, frame: Frame) -> bool:
+        """Whether one more frame may wait to be sent; if not, the connection is lost: nobody reads at its other end."""
+        if self._unsent_size > self._max_unsent_size:
+            assert self._task is not None
+            words = f"more than {self._max_unsent_size} bytes wait to be sent, and the server does not take them"
+            self._cause = ConnectionLost(words)
+            self._task.cancel()
+            return False
+        self._unsent_size += len(frame.data)
+        return True
 
     def start(self, name: str) -> abc.DisposableBase:
         """Begin; returns what drops the connection."""
@@ -77,15 +100,23 @@ class Carrier(ABC):
         if raised is not None:
             fault: ConnectionFault = ConnectionLost("reading ended with an exception that was not ours to catch")
         elif task.cancelled():
-            fault = ConnectionLost("the event loop cancelled it")
+            fault = self._cause or ConnectionLost("the event loop cancelled it")
         else:
             fault = task.result()
         if self._asked:
             self._observer.on_completed()
         else:
-            self._observer.on_error(fault)
+            # whoever shows it with its frames shows what they knew: addresses, tokens
+            self._observer.on_error(fault.with_traceback(None))
         if raised is not None:
             raise raised  # to the loop's exception handler: it must not disappear
+
+
+def check_size(name: str, size: int) -> int:
+    """Return a number of bytes; raises ``ValueError`` for one that lets nothing through."""
+    if size < 1:
+        raise ValueError(f"{name} must be a positive number of bytes, not {size!r}")
+    return size
 
 
 def carried(make: Callable[[abc.ObserverBase[TransportEvent]], Carrier], name: str) -> Observable[TransportEvent]:

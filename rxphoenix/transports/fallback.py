@@ -44,6 +44,9 @@ _logger = logging.getLogger("rxphoenix")
 _REMEMBERED = 24 * 60 * 60.0
 """Seconds for which it is believed that the second transport is needed."""
 
+_MOST_HELD = 1024 * 1024
+"""Bytes that the first transport may bring before it is known to work: nobody has joined, so nobody waits for any."""
+
 
 class Fallback:
     """Connect by one transport, and where it does not work by another.
@@ -173,6 +176,7 @@ class _Attempt:
         """Whether it is known which transport is the connection: its errors are the client's."""
         self._ping: Ping | None = None
         self._held: list[TransportEvent] = []
+        self._held_size = 0
         self._first_error: Exception | None = None
         self._over = False
 
@@ -275,6 +279,9 @@ class _Attempt:
                 self._observer.on_next(each)
         else:
             self._held.append(event)
+            self._held_size += len(event.data)
+            if self._held_size > _MOST_HELD:
+                self._first_failed(ConnectionRefused("it sent too much before it had answered a heartbeat"))
 
     # -- the second ----------------------------------------------------------------------------------------------
 

@@ -27,7 +27,7 @@ import math
 import ssl as ssl_module
 from collections import deque
 from contextvars import ContextVar
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -40,7 +40,7 @@ from rxphoenix.protocol.address import AUTH_TOKEN_HEADER, SESSION_TOKEN_HEADER
 from rxphoenix.protocol.message import Frame
 from rxphoenix.protocol.polling import MOST_FRAMES, Answer, Batch, read_answer, take_batch
 from rxphoenix.transports.base import CloseRequest, ConnectRequest, Opened, TransportEvent
-from rxphoenix.transports.carrier import Carrier, carried
+from rxphoenix.transports.carrier import MAX_UNSENT_SIZE, Carrier, carried, check_size
 from rxphoenix.transports.http import http_session, refusal, without_address
 from rxphoenix.transports.waiting import call_after, pause, time_limit
 
@@ -56,6 +56,14 @@ _BETWEEN = 1.0
 """Seconds between polls meanwhile."""
 
 _AT_ONCE = timedelta(seconds=1)
+_HASTY = timedelta(milliseconds=50)
+_FREE = 3
+_RESPITE = 0.1
+"""Seconds by which the time between polls grows, after some, while they are answered at once with nothing."""
+
+_IN_ONE_GO = 100
+"""How many messages of one answer are handed on before others get their turn."""
+
 _TOO_BIG = 1009
 
 
@@ -71,6 +79,7 @@ class LongPoll:
     Arguments:
         timeout: seconds that a request may take; longer than the server's window, which is 10 s by default.
         max_answer_size: bytes that an answer from the server may have; a bigger one ends the session.
+        max_unsent_size: bytes of frames that may wait for a server that takes none; more end the session.
         ssl: an ``ssl.SSLContext``, for example with a certificate authority of your own; ``False`` verifies nothing.
         proxy: the URL of an HTTP proxy.
         trust_env: whether to take proxies from the environment (``HTTPS_PROXY`` and its like).
@@ -94,17 +103,17 @@ class LongPoll:
         *,
         timeout: float = 20.0,
         max_answer_size: int = 64 * 1024 * 1024,
+        max_unsent_size: int = MAX_UNSENT_SIZE,
         ssl: ssl_module.SSLContext | bool = True,
         proxy: str | None = None,
         trust_env: bool = False,
     ) -> None:
         if not (math.isfinite(timeout) and timeout > 0):
             raise ValueError(f"timeout must be a positive number of seconds, not {timeout!r}")
-        if max_answer_size < 1:
-            raise ValueError(f"max_answer_size must be a positive number of bytes, not {max_answer_size!r}")
         self.timeout = timeout
         self.trust_env = trust_env
-        self._max_answer_size = max_answer_size
+        self.max_unsent_size = check_size("max_unsent_size", max_unsent_size)
+        self._max_answer_size = check_size("max_answer_size", max_answer_size)
         self._ssl = ssl
         self._proxy = proxy
 
@@ -158,7 +167,7 @@ class _Session(Carrier):
     def __init__(
         self, transport: LongPoll, request: ConnectRequest, observer: abc.ObserverBase[TransportEvent]
     ) -> None:
-        super().__init__(request, observer)
+        super().__init__(request, observer, transport.max_unsent_size)
         self._transport = transport
         self._lessons = cast("_Lessons", request.memory.setdefault(LongPoll, _Lessons()))
         self._http: aiohttp.ClientSession | None = None
@@ -167,6 +176,7 @@ class _Session(Carrier):
         self._token: str | None = None
         self._by_header = False
         self._header_works = False
+        self._hasty = 0
         self._outgoing: deque[Frame] = deque()
         self._wake = asyncio.Event()
         self._posts_begun = self._posts_answered = 0
@@ -178,7 +188,8 @@ class _Session(Carrier):
     # -- beginning and end ---------------------------------------------------------------------------------------
 
     def _send(self, frame: Frame) -> None:
-        if not self._over and not self._asked and frame.data:  # an empty body would kill the session
+        # an empty body would kill the session
+        if frame.data and not self._over and not self._asked and self._has_room(frame):
             self._outgoing.append(frame)
             self._wake.set()
 
@@ -240,15 +251,19 @@ class _Session(Carrier):
     async def _poll(self) -> ConnectionFault:
         while True:
             posts, by_header, was_doubtful = self._posts_answered, self._by_header, self._is_doubtful
+            began = self._request.scheduler.now
             answer = await self._ask("GET", by_header)
             if answer.status in (200, 204):
                 self._token = answer.token or self._token
                 if was_doubtful:  # a poll that began before can run out by itself, and tells nothing
                     self._believe()
-                for frame in answer.frames():
+                for count, frame in enumerate(answer.frames(), start=1):
                     if self._asked:  # an observer did
                         return ConnectionLost("it was closed")
                     self._observer.on_next(frame)
+                    if count % _IN_ONE_GO == 0:
+                        await pause(self._request.scheduler, 0)
+                await self._rest(answer, began)
             elif answer.status not in (403, 410):
                 return ConnectionLost(f"a poll was answered with the status {answer.status}")
             elif self._posts_begun > posts:
@@ -259,6 +274,15 @@ class _Session(Carrier):
                 await pause(self._request.scheduler, _BETWEEN)
             elif not self._ignores(by_header):
                 return ConnectionLost("the session is gone")
+
+    async def _rest(self, answer: Answer, began: datetime) -> None:
+        """Let a while pass before the next poll, if the server answers polls at once and has nothing to say."""
+        if answer.messages or self._request.scheduler.now - began > _HASTY:
+            self._hasty = 0
+            return
+        self._hasty += 1
+        if self._hasty > _FREE:
+            await pause(self._request.scheduler, min((self._hasty - _FREE) * _RESPITE, _BETWEEN))
 
     def _doubt(self) -> None:
         """The session may be busy for a while yet: what seems gone is asked again, and what is sent waits."""
@@ -295,6 +319,7 @@ class _Session(Carrier):
             if not self._outgoing:
                 return ConnectionLost("it was closed")
             batch = take_batch(self._outgoing, self._lessons.frames_at_once)
+            self._unsent_size -= batch.size
             self._posts_begun += 1
             try:
                 fault = await self._deliver(batch)

@@ -23,7 +23,7 @@ from rxphoenix.errors import ConnectionFault, ConnectionLost, ConnectionRefused
 from rxphoenix.protocol.address import auth_subprotocols
 from rxphoenix.protocol.message import Frame
 from rxphoenix.transports.base import CloseRequest, ConnectRequest, Opened, TransportEvent
-from rxphoenix.transports.carrier import Carrier, carried
+from rxphoenix.transports.carrier import MAX_UNSENT_SIZE, Carrier, carried, check_size
 from rxphoenix.transports.http import http_session, refusal, without_address
 
 __all__ = ["WebSocket"]
@@ -38,6 +38,7 @@ class WebSocket:
     Arguments:
         compress: whether to offer permessage-deflate to the server.
         max_message_size: bytes that a message from the server may have; a bigger one ends the connection.
+        max_unsent_size: bytes of frames that may wait for a server that does not read; more end the connection.
         ssl: an ``ssl.SSLContext``, for example with a certificate authority of your own; ``False`` verifies nothing.
         proxy: the URL of an HTTP proxy.
         trust_env: whether to take proxies from the environment (``HTTPS_PROXY`` and its like).
@@ -57,14 +58,14 @@ class WebSocket:
         *,
         compress: bool = False,
         max_message_size: int = 64 * 1024 * 1024,
+        max_unsent_size: int = MAX_UNSENT_SIZE,
         ssl: ssl_module.SSLContext | bool = True,
         proxy: str | None = None,
         trust_env: bool = False,
     ) -> None:
-        if max_message_size < 1:
-            raise ValueError(f"max_message_size must be a positive number of bytes, not {max_message_size!r}")
+        self.max_unsent_size = check_size("max_unsent_size", max_unsent_size)
         self._compress = compress
-        self._max_message_size = max_message_size
+        self._max_message_size = check_size("max_message_size", max_message_size)
         self._ssl = ssl
         self._proxy = proxy
         self.trust_env = trust_env
@@ -110,14 +111,14 @@ class _Connection(Carrier):
     def __init__(
         self, transport: WebSocket, request: ConnectRequest, observer: abc.ObserverBase[TransportEvent]
     ) -> None:
-        super().__init__(request, observer)
+        super().__init__(request, observer, transport.max_unsent_size)
         self._transport = transport
         self._outgoing: asyncio.Queue[Frame | CloseRequest] = asyncio.Queue()
         self._late = False
         self._deadline: asyncio.TimerHandle | None = None
 
     def _send(self, frame: Frame) -> None:
-        if not self._over:
+        if not self._over and self._has_room(frame):
             self._outgoing.put_nowait(frame)
 
     def _flush_and_close(self, close: CloseRequest) -> None:
@@ -194,6 +195,7 @@ class _Connection(Carrier):
                 if isinstance(outgoing, CloseRequest):
                     await ws.close(code=outgoing.code or 1000, message=outgoing.reason.encode())
                     return
+                self._unsent_size -= len(outgoing.data)
                 kind = aiohttp.WSMsgType.BINARY if outgoing.binary else aiohttp.WSMsgType.TEXT
                 await ws.send_frame(outgoing.data, kind)
             except (ConnectionError, RuntimeError, aiohttp.ClientError):

@@ -23,7 +23,7 @@ def text(number: int) -> Frame:
 
 def test_frames_are_lines_without_a_newline_at_the_end():
     waiting = deque([text(1), Frame(b"\x00\x01\xff", binary=True), text(2)])
-    assert take_batch(waiting) == Batch(text(1).data + b"\nAAH/\n" + text(2).data, LINES, 3)
+    assert take_batch(waiting) == Batch(text(1).data + b"\nAAH/\n" + text(2).data, LINES, 3, 2 * len(text(1).data) + 3)
     assert not waiting
 
 
@@ -32,21 +32,21 @@ def test_a_hundred_go_at_once_and_the_rest_waits():
     batch = take_batch(waiting)
     assert (batch.count, batch.body.count(b"\n"), len(waiting)) == (100, 99, 20)
     assert waiting[0] == text(100)
-    assert take_batch(waiting, 1) == Batch(text(100).data, LINES, 1)
+    assert take_batch(waiting, 1) == Batch(text(100).data, LINES, 1, len(text(100).data))
 
 
 def test_a_message_of_serializer_1_goes_alone_as_json():
     message = Frame(b'{"topic":"room:a","event":"echo","payload":{},"ref":"1"}')
     waiting = deque([message, message, text(1), message])
-    assert take_batch(waiting) == Batch(message.data, ONE, 1)
-    assert take_batch(waiting) == Batch(message.data, ONE, 1)
-    assert take_batch(waiting) == Batch(text(1).data, LINES, 1)
-    assert take_batch(waiting) == Batch(message.data, ONE, 1)
+    assert take_batch(waiting) == Batch(message.data, ONE, 1, len(message.data))
+    assert take_batch(waiting) == Batch(message.data, ONE, 1, len(message.data))
+    assert take_batch(waiting) == Batch(text(1).data, LINES, 1, len(text(1).data))
+    assert take_batch(waiting) == Batch(message.data, ONE, 1, len(message.data))
 
 
 def test_a_message_of_several_lines_goes_alone():
     waiting = deque([Frame(b'["1","1","a","b",\n{}]')])
-    assert take_batch(waiting) == Batch(b'["1","1","a","b",\n{}]', ONE, 1)
+    assert take_batch(waiting) == Batch(b'["1","1","a","b",\n{}]', ONE, 1, 21)
 
 
 def test_what_is_big_together_goes_apart_and_what_is_big_alone_goes_anyway():
@@ -70,6 +70,7 @@ def test_a_server_reads_from_the_batches_what_was_to_be_sent(sent: list[Frame], 
         batch = take_batch(waiting, most)
         parts = batch.body.split(b"\n") if batch.content_type == LINES else [batch.body]
         assert len(parts) == batch.count <= most
+        assert batch.size == sum(len(frame.data) for frame in sent[len(read) : len(read) + batch.count])
         assert all(parts)
         for part in parts:
             if batch.content_type == ONE or part.startswith(b"["):
@@ -83,15 +84,16 @@ def test_an_answer_says_status_token_and_messages():
     assert read_answer(b'{"messages":[],"status":410,"token":"T"}') == Answer(410, "T", [])
     assert read_answer(b'{"status":403}') == Answer(403, None, [])
     answer = read_answer(b'{"messages":["[null,\\"1\\",\\"phoenix\\",\\"phx_reply\\",{}]","\\u00fc"],"status":200}')
-    assert answer.frames() == [Frame(b'[null,"1","phoenix","phx_reply",{}]'), Frame("ü".encode())]
+    assert [*answer.frames()] == [Frame(b'[null,"1","phoenix","phx_reply",{}]'), Frame("ü".encode())]
 
 
 def test_binary_inside_a_string_is_a_binary_frame():
     recorded = b'{"messages":["\\u0001\\u0001\\u0001\\u0006\\u000218room:aok\\u0001\\u0002"],"status":200}'
-    assert read_answer(recorded).frames() == [Frame(b"\x01\x01\x01\x06\x0218room:aok\x01\x02", binary=True)]
+    assert [*read_answer(recorded).frames()] == [Frame(b"\x01\x01\x01\x06\x0218room:aok\x01\x02", binary=True)]
     for kind in range(256):
         message = chr(kind) + "x"
-        assert Answer(200, None, [message]).frames()[0].binary is (kind < 3)
+        (frame,) = Answer(200, None, [message]).frames()
+        assert frame.binary is (kind < 3)
 
 
 @pytest.mark.parametrize(
@@ -105,3 +107,9 @@ def test_what_is_no_answer_is_malformed_and_its_words_hold_nothing_of_it(body: b
     size = f" (frame of {len(body)} bytes)" if body else ""
     assert str(raised.value) == f"not an answer of long polling{size}"
     assert raised.value.__context__ is None
+
+
+@pytest.mark.parametrize("token", ["", " ", "a b", "a\r\nX-Evil: 1", "a\x00", "\u00fc", "x" * 4097, "\u2028"])
+def test_a_token_that_cannot_be_sent_back_is_malformed(token: str):
+    with pytest.raises(MalformedFrame, match="whose token cannot be sent back"):
+        read_answer(msgspec.json.encode({"status": 410, "token": token, "messages": []}))

@@ -72,6 +72,11 @@ class Listener:
         """Whether nothing waits to be looked at."""
         return self._events.empty()
 
+    @property
+    def count(self) -> int:
+        """How many events wait to be looked at."""
+        return self._events.qsize()
+
 
 class Seen:
     """What a server saw, in order."""

@@ -525,3 +525,22 @@ def test_a_late_word_of_the_first_is_not_heard(two: Two) -> None:
 def test_a_time_that_is_none_is_refused(two: Two, after: float) -> None:
     with pytest.raises(ValueError, match=f"after must be a positive number of seconds, not {after!r}"):
         Fallback(two.first, two.second, after=after)
+
+
+def test_a_first_transport_that_floods_before_it_answers_is_one_that_does_not_work(two: Two) -> None:
+    two.first.ignores("heartbeat")
+    socket = two.socket()
+    states, messages = two.states(socket), two.first.record(socket.messages)
+
+    def flood() -> None:
+        for _ in range(2_000):
+            two.first.link.receive(None, None, "room:a", "news", "x" * 1_000)
+
+    two.at(0.5, flood)
+    lease = socket.connect()
+    two.run(1000)
+    assert two.started == [(0, "first"), (0.5, "second")]
+    assert shown(states) == [(0, "closed"), (0, "connecting"), (0.6, "open")]
+    assert messages.events == []
+    lease.dispose()
+    two.run(1001)
