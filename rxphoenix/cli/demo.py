@@ -7,10 +7,11 @@ What lives here: a program as a user of the library would write it, with a narra
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from statistics import fmean
 
+import msgspec
 import reactivex
 from reactivex import operators as ops
 
@@ -21,6 +22,8 @@ from rxphoenix import (
     Joined,
     JoinRefused,
     Payload,
+    PresenceChange,
+    PresenceEntry,
     PushInterrupted,
     PushRefused,
     PushTimeout,
@@ -34,6 +37,12 @@ from rxphoenix.server.applications.demo import demo_application
 __all__ = ["demo"]
 
 _WARM = 22.0
+
+
+class _Status(msgspec.Struct):
+    """What is tracked of everybody."""
+
+    status: str
 
 
 async def demo(console: Console | None = None, pace: float = 1.0) -> None:
@@ -69,6 +78,7 @@ class _Tour:
         await self._listen()
         await self._compute()
         await self._push()
+        await self._see_who_is_there()
         await self._be_refused()
         await self._crash()
         await self._lose_the_server()
@@ -136,6 +146,23 @@ class _Tour:
                 self._console.error("no reply", error)
         await self._pause()
 
+    async def _see_who_is_there(self) -> None:
+        self._console.act(
+            "Who is there", "Presence is a list that is told anew with each change, and who comes and goes is told too."
+        )
+        self._console.code("present = lobby.presence(Status)")
+        present = self._lobby.presence(_Status)
+        self._console.code("present.subscribe(show)")
+        present.subscribe(self._show_list, on_completed=lambda: self._show_end("present"))
+        await present.pipe(ops.first())
+        self._console.code("present.joins.subscribe(show), present.leaves.subscribe(show)")
+        present.joins.subscribe(self._show_join)
+        present.leaves.subscribe(self._show_leave)
+        await present.pipe(ops.take(5))
+        self._console.code("await lobby.leave()")
+        await self._lobby.leave()
+        await self._pause()
+
     async def _be_refused(self) -> None:
         self._console.act(
             "A refused join", "The server may say no. The next try then waits a moment: no retry loop can storm it."
@@ -172,7 +199,7 @@ class _Tour:
 
     async def _lose_the_server(self) -> None:
         self._console.act(
-            "The server goes away", "It comes back on the same port. The streams of acts 3 and 6 live through it."
+            "The server goes away", "It comes back on the same port. The streams of acts 3 and 7 live through it."
         )
         failures = self._socket.errors.pipe(ops.filter(_is_refused_connection))
         self._console.code("await server.stop()")
@@ -217,6 +244,15 @@ class _Tour:
     def _show_chat(self, message: Payload) -> None:
         self._console.event("room:lobby", f"{message['user']}: {message['body']}")
 
+    def _show_list(self, present: Sequence[PresenceEntry[_Status]]) -> None:
+        self._console.event("present", ", ".join(_who(entry) for entry in present))
+
+    def _show_join(self, change: PresenceChange[_Status]) -> None:
+        self._console.event("joins", f"{_who(change.changed)}{'' if change.is_only else ', who was there already'}")
+
+    def _show_leave(self, change: PresenceChange[_Status]) -> None:
+        self._console.event("leaves", f"{_who(change.changed)}{'' if change.is_only else ', who is there still'}")
+
     def _show_joined(self, joined: Joined) -> None:
         self._console.event("room:lobby", f"joined {'again' if joined.rejoin else 'for the first time'}")
 
@@ -230,6 +266,10 @@ class _Tour:
 
     def _show_end(self, label: str) -> None:
         self._console.event(label, "(the stream has completed)")
+
+
+def _who(entry: PresenceEntry[_Status]) -> str:
+    return f"{entry.key} ({', '.join(meta.status for meta in entry.metas)})"
 
 
 def _celsius(reading: Payload) -> float:

@@ -40,7 +40,7 @@ class PresenceChange(msgspec.Struct, Generic[_M], frozen=True):
     """A join or a leave: what ``joins`` and ``leaves`` emit.
 
     The first device of somebody joins with ``current`` None, a further one does not; with the last device that leaves
-    ``current.metas`` is empty, with one of several it is not.
+    ``current.metas`` is empty, with one of several it is not. ``is_only`` tells it of both.
 
     Arguments:
         key: whose it is.
@@ -53,6 +53,11 @@ class PresenceChange(msgspec.Struct, Generic[_M], frozen=True):
     current: PresenceEntry[_M] | None
     changed: PresenceEntry[_M]
     resync: bool = False
+
+    @property
+    def is_only(self) -> bool:
+        """Whether ``changed`` is all that there is of the key: the first device that joins, the last that leaves."""
+        return self.current is None or not self.current.metas
 
 
 class PresenceSync(msgspec.Struct, Generic[_M], frozen=True):

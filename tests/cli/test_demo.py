@@ -43,10 +43,14 @@ SHOWN = [
     "reply ok {'id': ",
     "refused PushRefused: push 'new_msg' to 'room:lobby': replied 'error'",
     "no reply PushTimeout: ",
-    "5. A refused join",
+    "5. Who is there",
+    ">>> present = lobby.presence(Status)",
+    *["present mia ("] * 5,
+    "present (the stream has completed)",
+    "6. A refused join",
     "refused JoinRefused: 'room:secret': join refused: {'reason': 'wrong password'}",
     "reply {'topic': 'room:secret', 'user': 'you'}",
-    "6. A crash on the server",
+    "7. A crash on the server",
     "room:lobby joined for the first time",
     ">>> await lobby.push(\"crash\")",
     "room:lobby [errored]",
@@ -54,7 +58,7 @@ SHOWN = [
     "no reply PushInterrupted: ",
     "room:lobby joined again",
     "room:lobby ",
-    "7. The server goes away",
+    "8. The server goes away",
     ">>> await server.stop()",
     "connection [closed]",
     "error ConnectionLost: connection closed by the server with code 1012",
@@ -65,7 +69,7 @@ SHOWN = [
     "room:lobby joined again",
     "sensor:kitchen [joined]",
     "average ",
-    "8. Close",
+    "9. Close",
     "room:lobby (the stream has completed)",
     "average (the stream has completed)",
     "connection [closing]",
@@ -81,6 +85,8 @@ def assert_shown(lines: list[str]) -> None:
     for wanted in SHOWN:
         found = next((line for line in below if line.startswith(_without_numbers(wanted))), None)
         assert found is not None, f"no {wanted!r} where it belongs in:\n" + "\n".join(lines)
+    # somebody comes and somebody goes in four moves, in which order depends on when they began
+    assert {"joins", "leaves"} <= {_without_numbers(line).partition(" ")[0] for line in lines}
 
 
 def _without_numbers(line: str) -> str:
@@ -109,7 +115,8 @@ MOMENTS = [
     "mia: ",
     "average ",
     '"slow"',
-    "5. A refused join",
+    "joins ",
+    "6. A refused join",
     '"sesame"',
     "[errored]",
     'await lobby.push("crash")',

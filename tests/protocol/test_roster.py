@@ -49,6 +49,7 @@ def test_the_first_device_is_told_from_a_further_one():
         PresenceChange("bob", None, entry("bob", "b1")),
         PresenceChange("ann", entry("ann", "a1"), entry("ann", "a2")),
     ]
+    assert [change.is_only for change in sync.joins] == [True, False]
     assert sync.leaves == []
     assert roster.get("ann") == entry("ann", "a1", "a2")
 
@@ -60,6 +61,7 @@ def test_the_last_device_is_told_from_one_of_several():
         PresenceChange("ann", entry("ann", "a2"), entry("ann", "a1")),
         PresenceChange("bob", entry("bob"), entry("bob", "b1")),
     ]
+    assert [change.is_only for change in sync.leaves] == [False, True]
     assert (roster.get("bob"), len(roster)) == (None, 1)
 
 

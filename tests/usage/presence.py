@@ -40,7 +40,7 @@ def named(key: str, entry: PresenceEntry[Device]) -> str:
 
 
 def is_first(change: PresenceChange[Meta]) -> bool:
-    return change.current is None
+    return change.is_only
 
 
 def told(change: PresenceChange[Meta]) -> str:
