@@ -32,13 +32,16 @@ FRAME: Instant = 1_000
 """How long one character of a drawing lasts unless said otherwise, in microseconds."""
 
 _MICROSECONDS_A_SECOND = 1_000_000
+_FLOATING = Fraction(1, 20)
+"""By how many microseconds a sum of floats may miss what was meant; in years of virtual time it does by less."""
 
 
 def microseconds(seconds: float) -> Instant:
     """Turn seconds into whole microseconds.
 
     Arguments:
-        seconds: a duration or an instant in seconds; ``0.001`` is one millisecond, as it is written.
+        seconds: a duration or an instant in seconds; ``0.001`` is one millisecond, as it is written, and ``0.1 + 0.2``
+            three hundred, as it is meant.
 
     Raises:
         ValueError: it is not a whole number of microseconds.
@@ -54,9 +57,10 @@ def microseconds(seconds: float) -> Instant:
         exact = Fraction(str(seconds)) * _MICROSECONDS_A_SECOND
     except ValueError:
         exact = Fraction(1, 2)
-    if exact.denominator != 1:
+    whole = round(exact)
+    if abs(exact - whole) > _FLOATING:
         raise ValueError(f"expected seconds as a whole number of microseconds, not {seconds!r}")
-    return exact.numerator
+    return whole
 
 
 def same_value(one: Any, other: Any) -> bool:

@@ -91,6 +91,8 @@ class Observation:
         subscription: str,
         frame: float,
         name: str | None = None,
+        *,
+        at_once: bool = False,
     ) -> None:
         self._scheduler = scheduler
         self._frame = frame
@@ -101,7 +103,10 @@ class Observation:
         self._disposed = False
         subscribed, disposed = parse_subscription(subscription, frame=frame)
         self._until = max(subscribed or 0, disposed or 0)
-        scheduler.at(self._zero + (subscribed or 0), lambda: self._subscribe(observable), first=True)
+        if at_once and not subscribed:
+            self._subscribe(observable)
+        else:
+            scheduler.at(self._zero + (subscribed or 0), lambda: self._subscribe(observable), first=True)
         if disposed is not None:
             scheduler.at(self._zero + disposed, self.dispose, first=True)
 

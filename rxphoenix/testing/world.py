@@ -167,19 +167,19 @@ class World:
     # -- what is seen, and what is expected ------------------------------------------------------------------------
 
     def observe(self, observable: Observable[Any], subscription: str = "^", *, name: str | None = None) -> Observation:
-        """Subscribe to an observable and keep what it does; see ``expect``.
+        """Subscribe to an observable, at once unless it is drawn otherwise, and keep what it does; see ``expect``.
 
         Returns:
             What was seen so far, at any time: its values, its drawing, and in a notebook its picture.
         """
-        observation = Observation(self.scheduler, observable, subscription, self.frame, name)
+        observation = Observation(self.scheduler, observable, subscription, self.frame, name, at_once=True)
         self._observed.append(observation)
         return observation
 
     def expect(
         self, observable: Observable[Any], subscription: str = "^", *, name: str | None = None
     ) -> ObservableExpectation:
-        """Subscribe to an observable and expect something of it; say what by ``to_be``.
+        """Subscribe to an observable when time passes, and expect something of it; say what by ``to_be``.
 
         Arguments:
             observable: the observable.

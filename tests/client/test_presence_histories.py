@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from rxphoenix import PresenceChange, PresenceSnapshot, Roster
 from rxphoenix.client import attendance
 from rxphoenix.protocol.snapshot import Meta
+from rxphoenix.testing import Observation, World
+from rxphoenix.testing import marbles as new_world
 from tests.client.test_presence import DIFF, STATE, Room, diff, kept
-from tests.client.virtual import Recorder, World
 
 KEYS = ["a", "b", "c"]
 presences = st.lists(st.sampled_from(["1", "2", "3"]), max_size=2, unique=True).map(
@@ -32,11 +33,11 @@ steps = st.one_of(
 class Looking:
     """Somebody who looks at all parts, and what they ought to have seen."""
 
-    def __init__(self, room: Room, roster: Roster[Meta], typed: bool) -> None:
+    def __init__(self, marbles: World, room: Room, roster: Roster[Meta], typed: bool) -> None:
         presence: Any = room.channel.presence(dict[str, str]) if typed else room.presence
         self.typed = typed
-        self.parts: dict[str, Recorder] = {
-            name: room.world.record(part)
+        self.parts: dict[str, Observation] = {
+            name: marbles.observe(part)
             for name, part in {"list": presence, "joins": presence.joins, "leaves": presence.leaves,
                                "size": presence.size, "synced": presence.synced, "a": presence.of("a")}.items()
         }  # fmt: skip
@@ -70,37 +71,41 @@ class Looking:
 @settings(deadline=None, max_examples=300)
 @given(history=st.lists(steps, max_size=20), least_backlog=st.sampled_from([0, 150, 64 * 1024]))
 def test_whoever_looks_sees_what_one_who_always_looked_does(history: list[tuple[str, Any]], least_backlog: int) -> None:
-    world, roster = World(), Roster[Meta]()
-    room = Room(world)
-    room.channel.hold()
-    world.run(1)
-    looking: list[Looking] = []
     usual, attendance._LEAST_BACKLOG = attendance._LEAST_BACKLOG, least_backlog
     try:
-        for step, given_ in history:
-            if step == "look":
-                looking.append(Looking(room, roster, given_))
-            elif step == "look away":
-                if looking:
-                    gone = looking.pop(given_ % len(looking))
-                    for part in gone.parts.values():
-                        part.dispose()
-                    gone.check()
-            elif step == "lost":
-                room.crash()
-                roster.lost()
-                for each in looking:
-                    each.expect(roster, [])
-                world.run(world.now + 30)
-            else:
-                room.tell(step, given_)
-                syncs: list[Any] = []
-                if given_ != "nonsense":
-                    syncs = roster.sync_state(given_) if step == STATE else roster.sync_diff(given_)
-                for each in looking:
-                    each.expect(roster, syncs)
-            for each in looking:
-                each.check()
-        assert len(kept(room)._views) == len({each.typed for each in looking})
+        with new_world(frame=0.1) as m:
+            play(m, history)
     finally:
         attendance._LEAST_BACKLOG = usual
+
+
+def play(m: World, history: list[tuple[str, Any]]) -> None:
+    room, roster = Room(m), Roster[Meta]()
+    room.channel.hold()
+    m.run(until="1s")
+    looking: list[Looking] = []
+    for step, given_ in history:
+        if step == "look":
+            looking.append(Looking(m, room, roster, given_))
+        elif step == "look away":
+            if looking:
+                gone = looking.pop(given_ % len(looking))
+                for part in gone.parts.values():
+                    part.dispose()
+                gone.check()
+        elif step == "lost":
+            room.crash()
+            roster.lost()
+            for each in looking:
+                each.expect(roster, [])
+            m.advance("30s")
+        else:
+            room.tell(step, given_)
+            syncs: list[Any] = []
+            if given_ != "nonsense":
+                syncs = roster.sync_state(given_) if step == STATE else roster.sync_diff(given_)
+            for each in looking:
+                each.expect(roster, syncs)
+        for each in looking:
+            each.check()
+    assert len(kept(room)._views) == len({each.typed for each in looking})

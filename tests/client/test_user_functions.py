@@ -258,7 +258,7 @@ def test_a_state_observer_that_leaves_from_its_replay_is_not_orphaned(marbles: W
             each.subscribe()
 
     marbles.expect(channel.state.pipe(ops.do_action(leave_at_first))).to_be("(cg 200ms d 1.8s c|)", STATES)
-    marbles.observe(channel)
+    marbles.expect(channel).to_be("2s |")
     marbles.at("2s", socket.close)
 
 

@@ -11,7 +11,7 @@ from rxphoenix.testing.drawing import Completed, Drawing, Failed, Next, microsec
 @pytest.mark.parametrize(
     ("seconds", "expected"),
     [(0.001, 1_000), (1, 1_000_000), (0.000001, 1), (0.1, 100_000), (86_400.000_001, 86_400_000_001), (-0.5, -500_000),
-     (0, 0)],
+     (0, 0), (0.1 + 0.2, 300_000), (31_536_000.1 + 0.2, 31_536_000_300_000)],
 )  # fmt: skip
 def test_seconds_become_whole_microseconds_as_they_are_written(seconds: float, expected: int):
     assert microseconds(seconds) == expected

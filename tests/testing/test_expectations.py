@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+import reactivex
 
 from rxphoenix import Message
 from rxphoenix.testing import MarbleFailure, World, marbles
@@ -196,6 +197,8 @@ def test_whatever_runs_can_be_observed_without_expecting_anything():
         far = m.cold("600s |")
         m.observe(far, "^ 700s !")
         assert (str(seen), seen.values) == ("", [])
+        assert m.observe(m.hot("a")).values == []
+        assert m.observe(reactivex.of("a")).values == ["a"]  # at once
         m.run(until="5ms")
         assert (str(seen), seen.values) == ("---a", [1])
         assert seen.drawing == parse("---a", {"a": 1})
