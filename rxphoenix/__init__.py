@@ -73,6 +73,8 @@ from rxphoenix.protocol.roster import PresenceChange, PresenceSync, Roster
 from rxphoenix.protocol.serializer import JSONSerializer, JSONSerializerV1, Serializer
 from rxphoenix.protocol.snapshot import Meta, PresenceEntry, PresenceSnapshot, PresenceState
 from rxphoenix.recording.record import Recording, record
+from rxphoenix.recording.replay import AS_FAST_AS_POSSIBLE, Replay, replay
+from rxphoenix.recording.script import Mismatch
 from rxphoenix.transports.base import Transport
 from rxphoenix.transports.fallback import Fallback
 from rxphoenix.transports.memory import FallbackMemory, FileMemory, InProcessMemory
@@ -82,6 +84,7 @@ if TYPE_CHECKING:
     from rxphoenix.transports.websocket import WebSocket
 
 __all__ = [
+    "AS_FAST_AS_POSSIBLE",
     "BufferOverflow",
     "Channel",
     "ChannelClosed",
@@ -119,6 +122,7 @@ __all__ = [
     "MalformedFrame",
     "Message",
     "Meta",
+    "Mismatch",
     "NoEventLoop",
     "NotConnected",
     "NotJoined",
@@ -144,6 +148,7 @@ __all__ = [
     "Recording",
     "RecordingError",
     "RejoinGivenUp",
+    "Replay",
     "Reply",
     "Resume",
     "Roster",
@@ -164,6 +169,7 @@ __all__ = [
     "give_up_on",
     "iterate",
     "record",
+    "replay",
     "stepped",
 ]
 

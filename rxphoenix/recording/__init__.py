@@ -9,4 +9,6 @@ Each file holds one concept::
     redaction.py  what must not be written down
     file.py       recordings on disk: appended to, compressed, cut short by a crash
     record.py     recording a socket or a channel
+    script.py     what the server said and answered in a recording
+    replay.py     a recording as a transport
 """

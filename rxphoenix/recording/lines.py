@@ -11,9 +11,9 @@
 {"at":9.0,"ended":true}
 ```
 
-A message is ``[join_ref, ref, topic, event, payload]``, whatever serializer wrote it; the payload of a binary one
-stands beside it in base64. ``at`` is in seconds since ``began``. Readers skip members that they do not know; a line of
-none of these forms, and another number of ``recording``, they refuse.
+A message is ``[join_ref, ref, topic, event, payload]``, whatever serializer wrote it; the payload of a binary one, or
+the response of a binary reply, stands beside it in base64. ``at`` is in seconds since ``began``. Readers skip members
+that they do not know; a line of none of these forms, and another number of ``recording``, they refuse.
 
 What lives here: that format. What does not: files (``file.py``).
 """
@@ -22,12 +22,12 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
 from rxphoenix.errors import RecordingError
-from rxphoenix.protocol.message import Message, decode_json
+from rxphoenix.protocol.message import REPLY, Message, decode_json
 from rxphoenix.recording.events import Began, Ended, Event, Faulted, Received, Sent, StateChanged
 
 __all__ = ["VERSION", "read_line", "write_line"]
@@ -36,6 +36,7 @@ VERSION = 1
 
 _NoPayload = tuple[str | None, str | None, str, str]
 _WithPayload = tuple[str | None, str | None, str, str, msgspec.Raw]
+_WithStatus = tuple[str | None, str | None, str, str, dict[str, str | bool | None]]
 
 
 class _Fault(msgspec.Struct):
@@ -64,6 +65,7 @@ class _Line(msgspec.Struct, omit_defaults=True):
 _decoder = msgspec.json.Decoder(_Line)
 _with_payload = msgspec.json.Decoder(_WithPayload)
 _without_payload = msgspec.json.Decoder(_NoPayload)
+_with_status = msgspec.json.Decoder(_WithStatus)
 _encoder = msgspec.json.Encoder()
 
 
@@ -99,6 +101,12 @@ def _written(message: Message) -> tuple[msgspec.Raw, str | None]:
     payload = message.payload
     if isinstance(payload, (bytes, bytearray)):
         return msgspec.Raw(_encoder.encode(head)), base64.b64encode(payload).decode()
+    if message.event == REPLY and isinstance(payload, dict):
+        reply = cast("dict[str, Any]", payload)
+        response = reply.get("response")
+        if isinstance(response, (bytes, bytearray)):
+            status = {"status": reply.get("status")}
+            return msgspec.Raw(_encoder.encode((*head, status))), base64.b64encode(response).decode()
     return msgspec.Raw(_encoder.encode((*head, payload))), None
 
 
@@ -137,9 +145,18 @@ def read_line(line: bytes) -> Event:
 def _message(raw: msgspec.Raw, binary: str | None) -> Message:
     try:
         if binary is not None:
-            payload: Any = base64.b64decode(binary, validate=True)
-            return Message(*_without_payload.decode(raw), payload)
+            return _binary_message(raw, base64.b64decode(binary, validate=True))
         join_ref, ref, topic, event, text = _with_payload.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, binascii.Error) as error:
         raise RecordingError(f"no message: {error}") from error
     return Message.lazy(join_ref, ref, topic, event, text, decode_json)
+
+
+def _binary_message(raw: msgspec.Raw, data: bytes) -> Message:
+    try:
+        return Message(*_without_payload.decode(raw), data)
+    except msgspec.ValidationError:
+        join_ref, ref, topic, event, status = _with_status.decode(raw)
+    if event != REPLY or status.keys() != {"status"}:
+        raise RecordingError("no message: `base64` beside a payload")
+    return Message(join_ref, ref, topic, event, {**status, "response": data})

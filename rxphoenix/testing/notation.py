@@ -200,6 +200,7 @@ def parse(
 
     Raises:
         MarbleSyntaxError: there is a mistake in the text.
+        TypeError: it is no text.
         ValueError: the frame is not a whole number of microseconds, at least one.
 
     Example:
@@ -211,6 +212,8 @@ def parse(
         assert drawing.marks == (Next(2_000, 1), Next(1_003_000, 2), Completed(1_003_000))
         ```
     """
+    if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"a drawing is a string, not {text!r}; give what its characters stand for as values=")
     scanner = _Scanner(text, frame_of(frame), None)
     known = values if isinstance(values, Mapping) else {str(index): value for index, value in enumerate(values or ())}
     marks: list[Mark] = []

@@ -52,7 +52,7 @@ ARROWS: Mapping[str, tuple[str, ...]] = {
     "rxphoenix.client": _BASE,
     "rxphoenix.bridges": _CLIENT,
     "rxphoenix.testing": (*_CLIENT, *_SESSION, "rxphoenix.transports.fallback"),
-    "rxphoenix.recording": _CLIENT,
+    "rxphoenix.recording": (*_CLIENT, "rxphoenix.server.codec"),  # it answers as a server does
     "rxphoenix.server": ("rxphoenix.errors", "rxphoenix.protocol", *_SESSION, "rxphoenix.server.web"),
     **dict.fromkeys(_SESSION, ("rxphoenix.errors", "rxphoenix.protocol", *_SESSION)),
     "rxphoenix.server.web": ("rxphoenix.errors", "rxphoenix.protocol", *_SESSION, "rxphoenix.server"),

@@ -18,7 +18,13 @@ JSON: st.SearchStrategy[Any] = st.recursive(
     max_leaves=8,
 )
 INSTANTS = st.floats(0, 1e6).map(lambda seconds: round(seconds, 6))
-MESSAGES = st.builds(Message, st.none() | TEXT, st.none() | TEXT, TEXT, TEXT, JSON | st.binary(max_size=20))
+REFS = st.none() | TEXT
+MESSAGES = st.builds(Message, REFS, REFS, TEXT, TEXT, JSON | st.binary(max_size=20)) | st.builds(
+    lambda ref, status, data: Message(ref, ref, "t", "phx_reply", {"status": status, "response": data}),
+    REFS,
+    TEXT,
+    st.binary(max_size=20),
+)
 EVENTS: st.SearchStrategy[Event] = st.one_of(
     st.builds(Began, TEXT, TEXT, st.none() | TEXT),
     st.builds(StateChanged, INSTANTS, TEXT),

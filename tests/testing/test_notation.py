@@ -413,3 +413,8 @@ def test_the_place_of_a_mistake_is_right(text: str, data: st.DataObject):
     assert caught.value.offset <= place + 1
     if reads(text[:place] + " "):
         assert caught.value.offset == place + 1
+
+
+def test_what_is_no_text_is_no_drawing():
+    with pytest.raises(TypeError, match=r"a drawing is a string, not \{'a': 1\}; give .* as values="):
+        parse({"a": 1})  # type: ignore[arg-type]
