@@ -13,6 +13,7 @@ Example:
     ```
 """
 
+from importlib import import_module as _import_module
 from typing import TYPE_CHECKING
 
 from rxphoenix.bridges.buffer import Overflow
@@ -72,14 +73,14 @@ from rxphoenix.protocol.message import Frame, Message, Payload, Reply
 from rxphoenix.protocol.roster import PresenceChange, PresenceSync, Roster
 from rxphoenix.protocol.serializer import JSONSerializer, JSONSerializerV1, Serializer
 from rxphoenix.protocol.snapshot import Meta, PresenceEntry, PresenceSnapshot, PresenceState
-from rxphoenix.recording.record import Recording, record
-from rxphoenix.recording.replay import AS_FAST_AS_POSSIBLE, Replay, replay
-from rxphoenix.recording.script import Mismatch
 from rxphoenix.transports.base import Transport
 from rxphoenix.transports.fallback import Fallback
 from rxphoenix.transports.memory import FallbackMemory, FileMemory, InProcessMemory
 
 if TYPE_CHECKING:
+    from rxphoenix.recording.record import Recording, record
+    from rxphoenix.recording.replay import AS_FAST_AS_POSSIBLE, Replay, replay
+    from rxphoenix.recording.script import Mismatch
     from rxphoenix.transports.longpoll import LongPoll
     from rxphoenix.transports.websocket import WebSocket
 
@@ -174,14 +175,23 @@ __all__ = [
 ]
 
 
+_LAZY = {
+    "AS_FAST_AS_POSSIBLE": "rxphoenix.recording.replay",
+    "LongPoll": "rxphoenix.transports.longpoll",
+    "Mismatch": "rxphoenix.recording.script",
+    "Recording": "rxphoenix.recording.record",
+    "Replay": "rxphoenix.recording.replay",
+    "WebSocket": "rxphoenix.transports.websocket",
+    "record": "rxphoenix.recording.record",
+    "replay": "rxphoenix.recording.replay",
+}
+"""Where names are that are loaded when they are first needed.
+
+They need aiohttp, which a program with a transport of its own or in virtual time never does; or few programs use them.
+"""
+
+
 def __getattr__(name: str) -> object:
-    # aiohttp is loaded when it is first needed: a program with a transport of its own, or in virtual time, never does
-    if name == "WebSocket":
-        from rxphoenix.transports.websocket import WebSocket
-
-        return WebSocket
-    if name == "LongPoll":
-        from rxphoenix.transports.longpoll import LongPoll
-
-        return LongPoll
-    raise AttributeError(f"module 'rxphoenix' has no attribute {name!r}")
+    if name not in _LAZY:
+        raise AttributeError(f"module 'rxphoenix' has no attribute {name!r}")
+    return getattr(_import_module(_LAZY[name]), name)
