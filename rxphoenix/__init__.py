@@ -32,6 +32,7 @@ from rxphoenix.client.single import Single
 from rxphoenix.client.socket import Socket
 from rxphoenix.client.subjects import FaultStream, HotStream, StateStream, Stream
 from rxphoenix.errors import (
+    BlockedTooLong,
     BufferOverflow,
     ChannelClosed,
     ChannelCrashed,
@@ -86,6 +87,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AS_FAST_AS_POSSIBLE",
+    "BlockedTooLong",
     "BufferOverflow",
     "Channel",
     "ChannelClosed",

@@ -28,6 +28,7 @@ PhoenixError
 │   ├── TopicBusy              the topic is joined with other params
 │   └── NotJoined              auto_join=False and nobody has joined
 ├── BufferOverflow             values came faster than iterate() or map_async() could work them off
+├── BlockedTooLong             Overflow.BLOCK could hold a socket back no longer: values were dropped
 ├── MalformedFrame             a frame from the server that cannot be read
 ├── PayloadMismatch            a payload that does not fit the type that was asked for
 ├── RecordingError             a recording that cannot be read, or be appended to
@@ -47,6 +48,7 @@ import reprlib
 from typing import Any, TypeVar
 
 __all__ = [
+    "BlockedTooLong",
     "BufferOverflow",
     "ChannelClosed",
     "ChannelCrashed",
@@ -404,16 +406,32 @@ class NotJoined(PushFault):
 
 
 class BufferOverflow(PhoenixError):
-    """Values came faster than they were worked off, and ``Overflow.ERROR`` is in force.
+    """Values came faster than they were worked off, and ``Overflow.ERROR`` is in force, or ``BLOCK`` cannot be.
 
     Arguments:
         limit: how many values wait at most.
+        problem: why they cannot be held back, where they were to be.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, problem: str = "") -> None:
         waiting = "1 value waits" if limit == 1 else f"{limit} values wait"
-        super().__init__(f"{waiting} already: work them off faster, or give a bigger buffer= or another overflow=")
+        words = f"{waiting} already{f', and {problem}' if problem else ''}"
+        super().__init__(f"{words}: work them off faster, or give a bigger buffer= or another overflow=")
         self.limit = limit
+
+
+class BlockedTooLong(PhoenixError):
+    """With ``Overflow.BLOCK`` nothing was taken for as long as a socket is held back: values were dropped.
+
+    Reported when the first one is; ``Iteration.gap`` tells of all of them.
+
+    Arguments:
+        seconds: for how long the socket was held back.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"nothing was taken for {seconds:g} s: values are dropped until something is")
+        self.seconds = seconds
 
 
 class MalformedFrame(PhoenixError):

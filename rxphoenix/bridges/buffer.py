@@ -1,15 +1,19 @@
 """Values that wait for a consumer slower than their source: a bounded buffer, and what happens when it is full.
 
-What lives here: keeping, dropping and counting. What does not: who waits for the values (``iteration.py``,
-``mapping.py``).
+What lives here: keeping, dropping and counting. What does not: holding back a socket (``blocking.py``), and who waits
+for the values (``intake.py``).
 """
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from enum import Enum
 from typing import Generic, TypeVar
 
+from reactivex import abc
+
+from rxphoenix.client.joined import Gap
 from rxphoenix.errors import BufferOverflow
 
 __all__ = ["Buffer", "Overflow"]
@@ -26,6 +30,7 @@ class Overflow(Enum):
     DROP_OLDEST:   c d |
     DROP_NEWEST:   a b |
     LATEST:        d |                whatever the buffer: only the newest value is kept
+    BLOCK:         a b c d |          c and d wait in the network, or with the server, until there is room
     ```
     """
 
@@ -41,6 +46,10 @@ class Overflow(Enum):
     LATEST = "latest"
     """Keep the newest value only; for readings of which only the last one counts."""
 
+    BLOCK = "block"
+    """Hold back the socket that the values come from, until there is room: nothing is lost, and other streams of the
+    socket wait, too. Not for longer than the server puts up with: see ``iterate``."""
+
 
 class Buffer(Generic[_T]):
     """At most so many values, oldest first, and a count of those that were dropped.
@@ -53,7 +62,7 @@ class Buffer(Generic[_T]):
         TypeError, ValueError: an argument is not usable.
     """
 
-    __slots__ = ("_overflow", "_values", "dropped", "limit")
+    __slots__ = ("_overflow", "_values", "dropped", "exceeded", "gap", "limit")
 
     def __init__(self, limit: int, overflow: Overflow) -> None:
         if not isinstance(limit, int) or isinstance(limit, bool):  # pyright: ignore[reportUnnecessaryIsInstance]
@@ -63,9 +72,17 @@ class Buffer(Generic[_T]):
         if not isinstance(overflow, Overflow):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"overflow must be one of Overflow, for example Overflow.DROP_OLDEST, not {overflow!r}")
         self.limit = 1 if overflow is Overflow.LATEST else limit
-        self.dropped = 0
+        self.dropped: int = 0
+        self.exceeded = 0
+        """How many values were taken in over the limit."""
+        self.gap: Gap | None = None
+        """What was lost right before the value that was taken last."""
         self._overflow = overflow
         self._values: deque[_T] = deque()
+
+    def fill_by(self, subscribe: Callable[[], abc.DisposableBase]) -> abc.DisposableBase:
+        """Subscribe to what fills it; raises ``ValueError`` if the buffer cannot do with that what it is to do."""
+        return subscribe()
 
     def put(self, value: _T) -> None:
         """Take a value in; raises ``BufferOverflow`` if it is full and that is an error."""
@@ -81,6 +98,9 @@ class Buffer(Generic[_T]):
     def take(self) -> _T:
         """Take the oldest value out; raises ``IndexError`` if there is none."""
         return self._values.popleft()
+
+    def finish(self) -> None:
+        """No value comes any more."""
 
     def clear(self) -> None:
         """Forget all values."""

@@ -3,29 +3,38 @@
 A stream pushes when it likes, a loop pulls when it can; in between is a buffer of limited size, and the user says what
 happens when it is full.
 
-What lives here: subscribing for a loop, waiting, ending. What does not: the buffer (``buffer.py``).
+What lives here: subscribing for a loop, waiting, ending. What does not: filling the buffer (``intake.py``), and what
+happens when it is full (``buffer.py``, ``blocking.py``).
 """
 
 from __future__ import annotations
 
-import threading
 from collections.abc import AsyncIterator
 from types import TracebackType
-from typing import Generic, Self, TypeVar
+from typing import Self, TypeVar
 
 from reactivex import Observable
-from reactivex.disposable import SerialDisposable
 
+from rxphoenix.bridges.blocking import buffer_for
 from rxphoenix.bridges.buffer import Buffer, Overflow
+from rxphoenix.bridges.intake import Intake
+from rxphoenix.client.joined import Gap
+from rxphoenix.client.socket import Socket
 from rxphoenix.client.waiting import Waiter
-from rxphoenix.errors import BufferOverflow
 
 __all__ = ["Iteration", "iterate"]
 
 _T = TypeVar("_T")
 
 
-def iterate(observable: Observable[_T], buffer: int = 1000, overflow: Overflow = Overflow.ERROR) -> Iteration[_T]:
+def iterate(
+    observable: Observable[_T],
+    buffer: int = 1000,
+    overflow: Overflow = Overflow.ERROR,
+    *,
+    block_for: float = 20.0,
+    socket: Socket | None = None,
+) -> Iteration[_T]:
     """Iterate over an observable with ``async for``.
 
     As ``async with iterate(...) as items:`` it subscribes when the block is entered and disposes when it is left, in
@@ -37,13 +46,24 @@ def iterate(observable: Observable[_T], buffer: int = 1000, overflow: Overflow =
         observable: any observable; a channel, a state, what operators made of them.
         buffer: how many values wait at most while the loop is busy.
         overflow: what happens to one more, by default ``BufferOverflow``.
+        block_for: with ``Overflow.BLOCK``, for how long the socket is held back at most while the loop takes nothing,
+            in seconds. A server gives up on a client that does not read, many after 30 s.
+        socket: with ``Overflow.BLOCK``, the socket to hold back, where it is not found: those are found whose streams
+            are subscribed when the iteration begins.
 
     Returns:
         The iterator. It ends when the observable completes; it raises the error of the observable after the values
         that came before it.
 
     Raises:
-        TypeError, ValueError: an argument is not usable.
+        TypeError, ValueError: an argument is not usable. With ``Overflow.BLOCK`` also when the iteration begins, if
+            there is no socket to hold back.
+
+    With ``Overflow.BLOCK`` nothing is lost as long as the loop takes something every ``block_for`` seconds: the socket
+    reads nothing while the buffer is full, and the server waits. After that the socket reads on, what there is no room
+    for is dropped, ``BlockedTooLong`` is reported on ``socket.errors``, and ``gap`` tells the loop when it gets there.
+    While a push, a join or a ping awaits its answer the socket is always read, so that the loop may await one: what
+    comes meanwhile is taken in over the limit.
 
     ```text
     observable:   --a--b-c-----|
@@ -66,7 +86,7 @@ def iterate(observable: Observable[_T], buffer: int = 1000, overflow: Overflow =
     """
     if not isinstance(observable, Observable):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError(f"iterate() takes an observable, not {observable!r}")
-    return Iteration(observable, Buffer(buffer, overflow))
+    return Iteration(observable, buffer_for(buffer, overflow, block_for, socket))
 
 
 class Iteration(AsyncIterator[_T]):
@@ -85,6 +105,16 @@ class Iteration(AsyncIterator[_T]):
     def dropped(self) -> int:
         """How many values were dropped because the buffer was full."""
         return self._inbox.buffer.dropped
+
+    @property
+    def exceeded(self) -> int:
+        """How many values were taken in though the buffer was full, by ``Overflow.BLOCK``."""
+        return self._inbox.buffer.exceeded
+
+    @property
+    def gap(self) -> Gap | None:
+        """What ``Overflow.BLOCK`` lost right before the value that the loop got last; ``None`` for nothing."""
+        return self._inbox.buffer.gap
 
     @property
     def waiting(self) -> int:
@@ -115,7 +145,7 @@ class Iteration(AsyncIterator[_T]):
         while True:
             waiter = inbox.wait()
             if waiter is None:
-                return inbox.take()
+                return inbox.next()
             try:
                 await waiter
             except BaseException:
@@ -136,57 +166,25 @@ class Iteration(AsyncIterator[_T]):
             inbox.close()
 
 
-class _Inbox(Generic[_T]):
-    """The observer, which may be told from any thread.
+class _Inbox(Intake[_T]):
+    """The observer, and who waits for what it gets.
 
     It does not know the iterator, so that one that nobody holds is collected and its subscription disposed.
     """
 
     def __init__(self, buffer: Buffer[_T]) -> None:
-        self.buffer = buffer
-        self._subscription = SerialDisposable()
-        self._lock = threading.RLock()  # a collection may end an iteration in the middle of anything
+        super().__init__(buffer)
         self._waiter: Waiter[None] | None = None
-        self._ended = False
-        self._error: Exception | None = None
 
-    def subscribe_to(self, observable: Observable[_T]) -> None:
-        self._subscription.disposable = observable.subscribe(self._on_next, self._end, self._end)
-
-    # -- what the observable says --------------------------------------------------------------------------------
-
-    def _on_next(self, value: _T) -> None:
-        with self._lock:
-            if self._ended:
-                return
-            try:
-                self.buffer.put(value)
-            except BufferOverflow as error:
-                overflow = error
-            else:
-                overflow = None
-                self._wake()
-        if overflow is not None:
-            self._end(overflow)
-            self._subscription.dispose()
-
-    def _end(self, error: Exception | None = None) -> None:
-        with self._lock:
-            if not self._ended:
-                self._ended = True
-                self._error = error
-                self._wake()
-
-    def _wake(self) -> None:
+    def changed(self) -> None:
+        """Wake who waits."""
         if self._waiter is not None:
             self._waiter.settle(None)
 
-    # -- what the iterator says ----------------------------------------------------------------------------------
-
     def wait(self) -> Waiter[None] | None:
-        """What to wait for before ``take``; ``None`` for nothing."""
-        with self._lock:
-            if len(self.buffer) or self._ended:
+        """What to wait for before ``next``; ``None`` for nothing."""
+        with self.lock:
+            if len(self.buffer) or self.has_ended:
                 return None
             if self._waiter is not None:
                 raise RuntimeError(
@@ -199,23 +197,14 @@ class _Inbox(Generic[_T]):
         """The wait is over, one way or another."""
         self._waiter = None
 
-    def take(self) -> _T:
+    def next(self) -> _T:
         """The next value; raises the observable's error, or ``StopAsyncIteration``, after the last one."""
-        with self._lock:
+        with self.lock:
             if len(self.buffer):
-                return self.buffer.take()
-            error, self._error = self._error, None
+                return self.take()
+            error, self.error = self.error, None
         if error is None:
             raise StopAsyncIteration
         if isinstance(error, (StopIteration, StopAsyncIteration)):  # these would end the loop without a word
             raise RuntimeError(f"the observable ended with {error!r}") from error
         raise error
-
-    def close(self) -> None:
-        """End now: no value, no error, no subscription any more."""
-        with self._lock:
-            self._ended = True
-            self._error = None
-            self.buffer.clear()
-            self._wake()
-        self._subscription.dispose()

@@ -129,7 +129,9 @@ class Connection:
         self._closing = Closing()
         self._send: Callable[[Frame], None] | None = None
         self._heartbeat: Heartbeat | None = None
+        self._hold_back: Callable[[bool], None] | None = None
         self._replies: dict[str, Awaited] = {}
+        self._beats = 0
         self._joins: dict[str, Carried] = {}
         self._departures = Departures()
         self._subscribed = False
@@ -220,6 +222,7 @@ class Connection:
     def _open(self, event: Opened) -> None:
         self._timer.stop()
         self._send = event.send
+        self._hold_back = event.hold_back
         self.is_open = True
         interval = self._options.heartbeat_interval if event.needs_heartbeat else None
         if interval is not None:
@@ -253,11 +256,13 @@ class Connection:
     ) -> None:
         """Call ``handler`` with the reply to what is sent with these, or ``failed`` when the connection ends first."""
         self._replies[ref] = Awaited(topic, join_ref, handler, failed)
+        self._awaiting_changed()
 
     def forget_reply(self, ref: str) -> None:
         """Await the reply to ``ref`` no longer."""
         self._replies.pop(ref, None)
         self._joins.pop(ref, None)
+        self._awaiting_changed()
 
     def ping(self, answered: Callable[[float], None], failed: Callable[[PhoenixError], None] | None = None) -> str:
         """Send a heartbeat of its own; ``answered`` receives the round trip in seconds. Returns its ref."""
@@ -336,13 +341,46 @@ class Connection:
         awaited = None if ref is None else self._replies.pop(ref, None)
         if awaited is not None:
             awaited.replied(message)
+            self._awaiting_changed()
         return True
+
+    # -- flow control's view -------------------------------------------------------------------------------------
+
+    @property
+    def can_be_held(self) -> bool:
+        """Whether its transport can stop reading."""
+        return self._hold_back is not None
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether somebody waits for an answer of the server's; who waits for that to a heartbeat can wait."""
+        return len(self._replies) > self._beats
+
+    def hold_back(self, held: bool) -> None:
+        """Stop reading, or read on."""
+        if self._hold_back is not None:
+            self._hold_back(held)
+
+    def _awaiting_changed(self) -> None:
+        flow = self._context.flow
+        if flow.blocks:
+            flow.update()
 
     # -- the heartbeat's view ------------------------------------------------------------------------------------
 
     def beat(self, answered: Callable[[float], None]) -> None:
         """Send a heartbeat."""
-        self.ping(answered)
+
+        def heard(seconds: float) -> None:
+            self._beats -= 1
+            answered(seconds)
+
+        self._beats += 1
+        self.ping(heard)
+
+    def held_seconds(self) -> float:
+        """For how many seconds reading was held back, in all."""
+        return self._context.flow.held_seconds()
 
     def joins_pending_until(self) -> float | None:
         """The monotonic instant at which the last outstanding join will have timed out, if there is one."""
@@ -379,6 +417,7 @@ class Connection:
         if message.topic == awaited.topic and message.join_ref in (None, awaited.join_ref):
             del self._replies[ref]
             awaited.replied(message)
+            self._awaiting_changed()
         else:
             problem = "a reply to something else than what was sent with its ref"
             self._context.report(MalformedFrame(problem), topic=message.topic, event=REPLY)
@@ -427,6 +466,7 @@ class Connection:
     def _silence(self) -> None:
         self._owner = None
         self.is_open = False
+        self._context.flow.over(self)
         self._evaluations.dispose()
         self._joins.clear()
         self._timer.stop()
@@ -442,6 +482,7 @@ class Connection:
 
     def drop(self) -> None:
         """Abandon it without a word, for when its loop is gone."""
+        self._hold_back = None
         self._silence()
         self._finishing = None
         self._send = None

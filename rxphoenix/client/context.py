@@ -18,6 +18,7 @@ from reactivex.scheduler.eventloop import AsyncIOScheduler
 
 from rxphoenix.client.complaints import Complaints
 from rxphoenix.client.dispatch import Dispatcher
+from rxphoenix.client.flow import Flow
 from rxphoenix.errors import NoEventLoop, WrongThread
 
 __all__ = ["Clock", "Context", "Fault", "logger"]
@@ -79,6 +80,7 @@ class Context:
         self._reference = 0
         self._complaints = Complaints("what observers and functions of this program raised")
         self.dispatcher = Dispatcher(self._resume)
+        self.flow = Flow(self)
         self.when_loop_is_gone: Callable[[], object] = self.cool_down
         self.is_virtual = isinstance(scheduler, VirtualTimeScheduler)
 

@@ -2,7 +2,8 @@
 
 A beat goes out one interval after the answer to the beat before. If its answer is not there at the deadline, the
 link is dead: unless joins are still being answered (they block the server's whole socket), or the machine slept or
-the loop was blocked; then one more beat decides, within 5 s.
+the loop was blocked; then one more beat decides, within 5 s. Time in which reading is held back (``flow.py``) does not
+count: the answer may lie there unread.
 
 ```text
 hangs       30ms x
@@ -47,6 +48,10 @@ class Pulse(Protocol):
         """Send a heartbeat; ``answered`` receives the round trip in seconds."""
         ...
 
+    def held_seconds(self) -> float:
+        """For how many seconds reading was held back, in all."""
+        ...
+
     def joins_pending_until(self) -> float | None:
         """The monotonic instant at which the last outstanding join will have timed out, if there is one."""
         ...
@@ -78,6 +83,7 @@ class Heartbeat:
         self._timer = Timer(context)
         self._due = 0.0
         self._drift = 0.0
+        self._sent = 0.0
         self._second_chance = False
 
     def start(self) -> None:
@@ -104,19 +110,28 @@ class Heartbeat:
         self._send(deadline)
 
     def _send(self, deadline: float) -> None:
-        self._wait(deadline, self._expired)
-        self._pulse.beat(self._answered)
+        held = self._pulse.held_seconds()
+        self._sent = self._context.clock.monotonic()
+        self._wait(deadline, lambda: self._expired(held))
+        self._pulse.beat(lambda seconds: self._answered(seconds, held))
 
-    def _answered(self, seconds: float) -> None:
+    def _answered(self, seconds: float, held: float) -> None:
         self._second_chance = False
-        self._wait(self._interval, self._beat)
-        self._on_latency(seconds)
+        if self._pulse.held_seconds() > held:  # it lay unread: it tells no latency, and the next beat may be due
+            waited = self._context.clock.elapsed(self._sent)
+            self._wait(max(0.0, self._interval - waited), self._beat)
+        else:
+            self._wait(self._interval, self._beat)
+            self._on_latency(seconds)
 
-    def _expired(self) -> None:
+    def _expired(self, held: float) -> None:
         now = self._context.clock.monotonic()
         joins = self._pulse.joins_pending_until()
+        unread = self._pulse.held_seconds() - held
         if joins is not None and joins - now > TOLERANCE:
-            self._wait(joins - now, self._expired)
+            self._wait(joins - now, lambda: self._expired(held))
+        elif unread > TOLERANCE:
+            self._send(unread)  # and not only wait: a server closes a connection that says nothing for a minute
         elif self._was_asleep() and not self._second_chance:
             self._second_chance = True
             self._send(_SECOND_CHANCE)

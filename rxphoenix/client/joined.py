@@ -19,20 +19,25 @@ __all__ = ["Gap", "Joined", "Loss"]
 
 
 class Gap(msgspec.Struct, frozen=True):
-    """A time in which a channel was not joined: what was broadcast meanwhile is lost, unless the server resends it.
+    """A time in which messages were lost, unless the server sends them again.
+
+    In ``Joined.gap`` it is one in which a channel was not joined; in ``Iteration.gap`` one in which ``Overflow.BLOCK``
+    could hold the socket back no longer.
 
     Arguments:
-        since: when the loss of the join was noticed, in UTC, by the scheduler's clock. A link that died silently is
-            noticed by a heartbeat, so messages may have been lost before it.
+        since: when the loss began, in UTC, by the scheduler's clock. That of a join is noticed late if the link died
+            silently, so messages may have been lost before it.
         seconds: how long it lasted.
-        error: what ended the join.
+        error: what ended the join, or ``BlockedTooLong``.
         cursor: what the rejoin carried, if the channel was made with ``resume=``.
+        dropped: how many messages ``Overflow.BLOCK`` dropped; what a channel missed nobody has counted.
     """
 
     since: datetime
     seconds: float
     error: PhoenixError
     cursor: Any = None
+    dropped: int | None = None
 
 
 class Joined(msgspec.Struct, frozen=True):

@@ -287,6 +287,7 @@ class Link:
             self._proving.start(_PROVEN_AFTER, self._proven)
         self._tell_watchers(None)
         self.tenant.opened(connection)
+        self._context.flow.opened(connection)
 
     def heard(self, message: Message) -> None:
         """A message has come; the first one proves that the connection works."""
@@ -448,6 +449,7 @@ class Link:
         self.connection = self._closing = None
         for timer in (self._release, self._waiting, self._proving):
             timer.stop()
+        self._context.flow.abandon()
         self._ending.clear()
         self._watchers.clear()
         self._asking = None

@@ -12,7 +12,7 @@ from rxphoenix.client.subjects import FaultStream, HotStream, StateStream
 from rxphoenix.protocol.lifecycle import SocketState
 from rxphoenix.protocol.message import Message
 
-__all__ = ["SocketStreams"]
+__all__ = ["SocketStreams", "context_of"]
 
 
 class SocketStreams:
@@ -148,3 +148,8 @@ class SocketStreams:
         Marbles: `marbles/heartbeat.marble`
         """
         return self._link.latency
+
+
+def context_of(socket: SocketStreams) -> Context:
+    """The surroundings of a socket, for what is built upon it."""
+    return socket._context  # pyright: ignore[reportPrivateUsage]

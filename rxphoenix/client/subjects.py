@@ -16,6 +16,7 @@ from typing import Any, Generic, NoReturn, TypeVar, cast
 from reactivex import Observable, abc
 
 from rxphoenix.client.context import Context, Fault
+from rxphoenix.client.origins import notice
 
 __all__ = ["FaultStream", "HotStream", "StateStream", "Stream", "Subscriber", "deliver"]
 
@@ -171,8 +172,9 @@ class Stream(Observable[_T]):
         if inspect.iscoroutinefunction(receive):
             raise TypeError(
                 f"on_next must not be an `async def` function ({receive!r} would never run); "
-                "give a plain function that starts a task, or map each value with a map_async operator"
+                "give a plain function that starts a task, or map each value with the operator map_async"
             )
+        notice(self._context)
         self._context.check_thread("subscribe")
         subscriber: Subscriber[_T] = Subscriber(
             self._context, cast("abc.OnNext[_T] | None", receive), on_error, on_completed, self._topic, self._event

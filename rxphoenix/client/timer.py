@@ -6,10 +6,12 @@ What lives here: starting and stopping it. What does not: time itself (``context
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from reactivex import abc
 
-from rxphoenix.client.context import Context
+if TYPE_CHECKING:
+    from rxphoenix.client.context import Context
 
 __all__ = ["TOLERANCE", "Timer"]
 

@@ -31,6 +31,7 @@ class Mount(msgspec.Struct, frozen=True):
     max_channels: int | None
     max_frame_size: int | None
     timeout: float | None
+    send_timeout: float | None
     compress: bool
     websocket: bool
     longpoll: Polling | None
@@ -95,6 +96,7 @@ class Endpoint:
         max_channels: int | None = 100,
         max_frame_size: int | None = None,
         timeout: float | None = 60.0,
+        send_timeout: float | None = 30.0,
         compress: bool = False,
         websocket: bool = True,
         longpoll: Polling | None = _USUAL_POLLING,
@@ -109,6 +111,8 @@ class Endpoint:
             max_channels: how many channels one connection may have, ``None`` for any number.
             max_frame_size: the largest frame a client may send by WebSocket, in bytes, ``None`` for any size.
             timeout: close a WebSocket whose client has sent nothing for so many seconds, ``None`` for never.
+            send_timeout: drop a WebSocket whose client reads so little that one frame cannot be sent for so many
+                seconds, ``None`` for never.
             compress: whether to agree to permessage-deflate.
             websocket: whether clients may connect by WebSocket.
             longpoll: how patient long polling is, ``None`` for no long polling.
@@ -125,6 +129,7 @@ class Endpoint:
             max_channels,
             max_frame_size,
             timeout,
+            send_timeout,
             compress,
             websocket,
             longpoll,

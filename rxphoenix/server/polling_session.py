@@ -175,6 +175,11 @@ class PollingSession:
         self._buffer: list[Frame] = []
         self._effects: list[PollEffect] = []
 
+    @property
+    def unsent(self) -> int:
+        """How many frames wait for the next poll."""
+        return len(self._buffer)
+
     # What the session says.
 
     def open(self) -> list[PollEffect]:

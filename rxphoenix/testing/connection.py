@@ -6,6 +6,7 @@ drawn to happen (``phoenix.py``, ``topic.py``), and how a Phoenix behaves (``rxp
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -107,6 +108,9 @@ class VirtualConnection:
         self._clock = phoenix.scheduler
         self._is_silent = False
         self._is_shut = False
+        self._held = False
+        self._unread: deque[Frame | Exception] = deque()
+        self._giving_up: abc.DisposableBase | None = None
         self._codec = codec
         idle_timeout = phoenix.idle_timeout if transport == "websocket" else None
         self.session = Session(codec or _newest_codec(), phoenix.route, idle_timeout=idle_timeout)
@@ -135,16 +139,18 @@ class VirtualConnection:
     # -- what a test does to it ----------------------------------------------------------------------------------
 
     def drop(self, fault: Exception | int | None = None) -> None:
-        """Let the attempt fail, or the connection be lost, now: with an error, an HTTP status, or a close code."""
-        if self.is_over:
+        """Let the attempt fail, or the connection be lost, now: with an error, an HTTP status, or a close code.
+
+        A client that holds its reading back hears of it when it has read what came before.
+        """
+        if self.is_over or self._is_shut:
             return
         if fault is None:
             fault = ConnectionLost() if self.is_open else ConnectionRefused("the server said no")
         elif isinstance(fault, int):
             fault = ConnectionLost(code=fault) if self.is_open else ConnectionRefused("", status=fault)
-        self._end()
         self._shut()
-        self._observer.on_error(fault)
+        self._arrive(fault)
 
     def hang(self) -> None:
         """Let it fall silent, now: nothing of the server's passes any more, and nothing of the client's."""
@@ -156,8 +162,8 @@ class VirtualConnection:
         Arguments:
             frame: a message with a payload of JSON; a frame as it is; or the bytes of a text frame as they are.
         """
-        if self.is_open:
-            self._observer.on_next(self._frame(frame))
+        if self.is_open and not self._is_shut:
+            self._arrive(self._frame(frame))
 
     def _frame(self, given: Message | Frame | bytes) -> Frame:
         match given:
@@ -200,8 +206,56 @@ class VirtualConnection:
     def _open(self) -> None:
         if not self.is_over:
             self.is_open = True
-            self._observer.on_next(Opened(self._send, needs_heartbeat=self.transport == "websocket"))
+            needs_heartbeat = self.transport == "websocket"
+            self._observer.on_next(Opened(self._send, needs_heartbeat, self._hold_back))
             self.apply(self.session.open())
+
+    # -- what the client reads -----------------------------------------------------------------------------------
+
+    def _arrive(self, event: Frame | Exception) -> None:
+        """A frame comes, or the end of the connection: behind what the client has not read yet."""
+        if self._unread or (self._held and isinstance(event, Frame)):
+            self._unread.append(event)
+            if self._giving_up is None:
+                self._block()
+        else:
+            self._tell(event)
+
+    def _tell(self, event: Frame | Exception) -> None:
+        if isinstance(event, Frame):
+            self._observer.on_next(event)
+        else:
+            self._end()
+            self._observer.on_error(event)
+
+    def _hold_back(self, held: bool) -> None:
+        self._held = held
+        if not held and self._unread:
+            self._clock.after(0, self._read_on)
+
+    def _read_on(self) -> None:
+        while self._unread and not self._held and not self.is_over:
+            self._tell(self._unread.popleft())
+        self._unblock()
+        if self._unread:
+            self._block()
+
+    def _block(self) -> None:
+        """The server cannot send what the client does not read: nothing in between takes any of it."""
+        timeout = self.phoenix.send_timeout
+        if timeout is not None and self.transport == "websocket" and not self._is_shut:
+            self._giving_up = self._clock.after(timeout, self._give_up)
+
+    def _give_up(self) -> None:
+        self._unread.clear()  # it was never sent
+        self.drop()
+
+    def _unblock(self) -> None:
+        giving_up, self._giving_up = self._giving_up, None
+        if giving_up is not None:
+            giving_up.dispose()
+
+    # -- what the client sends -----------------------------------------------------------------------------------
 
     def _send(self, frame: Frame) -> None:
         if self.is_over or self._codec is None:
@@ -229,7 +283,7 @@ class VirtualConnection:
             match effect:
                 case Send(frame):
                     if not self.is_over and not self._is_silent:
-                        self._observer.on_next(frame)
+                        self._arrive(frame)
                 case Close(code, reason):
                     self.drop(ConnectionLost(reason, code=code))
                 case StartTimer(timer, seconds):
@@ -313,10 +367,13 @@ class VirtualConnection:
             self._shut()
 
     def _end(self) -> None:
+        self._unblock()
         self.ended = self._clock.instant
         self.is_open = False
 
     def _shut(self) -> None:
+        if self._is_shut:
+            return
         self._is_shut = True
         self.apply(self.session.closed())
         for timer in list(self._timers):

@@ -58,6 +58,8 @@ class VirtualPhoenix:
         closes_after: seconds that the close handshake takes; ``None`` for never.
         latency: seconds that whatever the client sends is on its way.
         idle_timeout: seconds of silence after which the server closes a connection; ``None`` for never.
+        send_timeout: seconds for which the client may leave something unread before the server gives up on it;
+            ``None`` for ever.
 
     Example:
         ```python
@@ -83,6 +85,7 @@ class VirtualPhoenix:
         closes_after: float | None = 0.0,
         latency: float = 0.0,
         idle_timeout: float | None = 60.0,
+        send_timeout: float | None = 30.0,
     ) -> None:
         self.scheduler = scheduler
         self.frame = frame
@@ -92,6 +95,7 @@ class VirtualPhoenix:
         self.closes_after = None if closes_after is None else microseconds(closes_after)
         self.latency = microseconds(latency)
         self.idle_timeout = idle_timeout
+        self.send_timeout = None if send_timeout is None else microseconds(send_timeout)
         self.sent: list[SentFrame] = []
         """What the client sent, heartbeats included, in order, over all connections."""
         self.attempts: list[VirtualConnection] = []

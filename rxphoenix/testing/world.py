@@ -138,6 +138,7 @@ class World:
         closes_after: float | None = 0.0,
         latency: float = 0.0,
         idle_timeout: float | None = 60.0,
+        send_timeout: float | None = 30.0,
     ) -> VirtualPhoenix:
         """Make a server; ``phoenix.socket()`` is a real ``Socket`` that talks to it.
 
@@ -149,6 +150,8 @@ class World:
             closes_after: seconds that the close handshake takes; ``None`` for never.
             latency: seconds that whatever the client sends is on its way.
             idle_timeout: seconds of silence after which the server closes a connection; ``None`` for never.
+            send_timeout: seconds for which the client may leave something unread before the server gives up on it;
+                ``None`` for ever.
         """
         phoenix = VirtualPhoenix(
             self.scheduler,
@@ -160,6 +163,7 @@ class World:
             closes_after=closes_after,
             latency=latency,
             idle_timeout=idle_timeout,
+            send_timeout=send_timeout,
         )
         self._phoenixes.append(phoenix)
         return phoenix

@@ -32,10 +32,15 @@ class Opened(msgspec.Struct, frozen=True):
         send: takes a frame at once and in order; it never blocks, and ignores frames once the connection is over.
         needs_heartbeat: whether the client must send heartbeats to tell a dead link from a silent one; a transport
             that notices by itself says no.
+        hold_back: with ``True`` it stops reading, so that the network pushes back on the server, and emits no frame;
+            with ``False`` it reads on, not before the call has returned. It never blocks, may be told the same twice
+            and when the connection is over, and ends by itself when a close is asked for. ``None`` for a transport
+            that cannot.
     """
 
     send: Callable[[Frame], None]
     needs_heartbeat: bool = True
+    hold_back: Callable[[bool], None] | None = None
 
 
 TransportEvent: TypeAlias = Opened | Frame

@@ -46,6 +46,10 @@ class Carrier(ABC):
         """Whether the end was asked for: it is a completion then, and no fault."""
         self._open = False
         self._over = False
+        self._held = False
+        """Whether reading is held back."""
+        self._flowing = asyncio.Event()
+        self._flowing.set()
 
     @abstractmethod
     async def run(self) -> ConnectionFault:
@@ -77,11 +81,20 @@ class Carrier(ABC):
         self._request.closing.listen(self._close)
         return Disposable(self.drop)
 
+    def hold_back(self, held: bool) -> None:
+        """Emit no frame and read nothing, or read on."""
+        self._held = held and not self._asked
+        if self._held:
+            self._flowing.clear()
+        else:
+            self._flowing.set()
+
     def _close(self, close: CloseRequest) -> None:
         assert self._task is not None
         if self._task.done():
             return
         self._asked = True
+        self.hold_back(False)
         if self._open:
             self._flush_and_close(close)
         else:

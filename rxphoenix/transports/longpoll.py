@@ -14,6 +14,9 @@ over: a frame that was posted alone was taken all the same, and the session goes
 one are dropped, so the session ends, and from then on this socket posts one frame at a time. So it does, too, after a
 post of several frames that was not answered in time.
 
+A server drops a session that nobody polls, from 15 s on. So while reading is held back it is polled every 10 s; what
+that brings waits unread.
+
 What lives here: one session at a time. What does not: how frames are written into bodies (``protocol/polling.py``),
 and when to connect again.
 
@@ -54,6 +57,9 @@ _PATIENCE = 10.0
 
 _BETWEEN = 1.0
 """Seconds between polls meanwhile."""
+
+_POLL_WHILE_HELD = 10.0
+"""Seconds from the start of one poll to the next while reading is held back."""
 
 _AT_ONCE = timedelta(seconds=1)
 _HASTY = timedelta(milliseconds=50)
@@ -179,6 +185,9 @@ class _Session(Carrier):
         self._hasty = 0
         self._outgoing: deque[Frame] = deque()
         self._wake = asyncio.Event()
+        self._unread: deque[Frame] = deque()
+        self._all_read = asyncio.Event()
+        self._reading: asyncio.Handle | None = None
         self._posts_begun = self._posts_answered = 0
         self._post_answered = asyncio.Event()
         self._is_doubtful = False
@@ -235,8 +244,11 @@ class _Session(Carrier):
         poller = self._poller = create_task(self._poll(), name="rxphoenix longpoll poller")
         poster = create_task(self._post(), name="rxphoenix longpoll poster")
         try:
-            self._observer.on_next(Opened(self._send, needs_heartbeat=False))
+            self._observer.on_next(Opened(self._send, needs_heartbeat=False, hold_back=self.hold_back))
             await asyncio.wait((poller, poster), return_when=asyncio.FIRST_COMPLETED)
+            while self._unread:  # what came before the end comes before it
+                self._all_read.clear()
+                await self._all_read.wait()
             if self._asked:
                 return await poster  # it flushes
             return poster.result() if poster.done() else poller.result()
@@ -257,12 +269,9 @@ class _Session(Carrier):
                 self._token = answer.token or self._token
                 if was_doubtful:  # a poll that began before can run out by itself, and tells nothing
                     self._believe()
-                for count, frame in enumerate(answer.frames(), start=1):
-                    if self._asked:  # an observer did
-                        return ConnectionLost("it was closed")
-                    self._observer.on_next(frame)
-                    if count % _IN_ONE_GO == 0:
-                        await pause(self._request.scheduler, 0)
+                self._unread.extend(answer.frames())
+                self._read_on()
+                await self._read_up_to(began)
                 await self._rest(answer, began)
             elif answer.status not in (403, 410):
                 return ConnectionLost(f"a poll was answered with the status {answer.status}")
@@ -283,6 +292,47 @@ class _Session(Carrier):
         self._hasty += 1
         if self._hasty > _FREE:
             await pause(self._request.scheduler, min((self._hasty - _FREE) * _RESPITE, _BETWEEN))
+
+    def hold_back(self, held: bool) -> None:
+        """Emit no frame and poll as seldom as may be, or read on."""
+        super().hold_back(held)
+        if not self._held:
+            self._read_soon()
+
+    def _read_soon(self) -> None:
+        if self._reading is None and self._unread and not self._over:
+            self._reading = asyncio.get_running_loop().call_soon(self._read_on)
+
+    def _read_on(self) -> None:
+        """Emit what is unread, up to where reading is held back."""
+        self._reading = None
+        for _ in range(_IN_ONE_GO):
+            if not self._unread or self._held or self._asked:
+                break
+            self._observer.on_next(self._unread.popleft())
+        if self._asked:  # an observer may have
+            self._unread.clear()
+        if not self._unread:
+            self._all_read.set()
+        elif not self._held:
+            self._read_soon()
+
+    async def _read_up_to(self, began: datetime) -> None:
+        """Wait until all is read, or until the session needs to be polled again.
+
+        Arguments:
+            began: when the last poll began.
+        """
+        if not self._unread:
+            return
+        self._all_read.clear()
+        due = _POLL_WHILE_HELD - (self._request.scheduler.now - began).total_seconds()
+        if due > 0:
+            timer = call_after(self._request.scheduler, due, self._all_read.set)
+            try:
+                await self._all_read.wait()
+            finally:
+                timer.dispose()
 
     def _doubt(self) -> None:
         """The session may be busy for a while yet: what seems gone is asked again, and what is sent waits."""

@@ -155,7 +155,7 @@ class _Connection(Carrier):
     async def _carry(self, ws: aiohttp.ClientWebSocketResponse[bool]) -> ConnectionFault:
         writer = asyncio.get_running_loop().create_task(self._write(ws), name="rxphoenix websocket writer")
         try:
-            self._observer.on_next(Opened(self._send))
+            self._observer.on_next(Opened(self._send, hold_back=self.hold_back))
             fault = await self._read(ws)
             if self._asked:
                 await writer  # it flushes, and closes as it was asked to
@@ -177,6 +177,8 @@ class _Connection(Carrier):
         while True:
             message = await receive()
             kind = message.type
+            while self._held and (kind is text or kind is binary):  # what follows stays in the network
+                await self._flowing.wait()
             if kind is text:
                 on_next(Frame(cast("bytes", message.data)))
             elif kind is binary:

@@ -72,6 +72,11 @@ class LongPolling:
         """How many sessions are open."""
         return sum(not session.is_over for session in self._sessions.values())
 
+    @property
+    def unsent(self) -> int:
+        """How many frames wait for polls."""
+        return sum(session.unsent for session in self._sessions.values())
+
     async def answer(self, request: web.BaseRequest, mount: Mount, polling: Polling) -> web.Response:
         """Answer a request, when it is time."""
         response = await self._answer(request, mount, polling)
@@ -251,6 +256,11 @@ class _OpenSession:
     def is_over(self) -> bool:
         """Whether it has ended."""
         return self._over.is_set()
+
+    @property
+    def unsent(self) -> int:
+        """How many frames wait for the next poll."""
+        return self._session.unsent
 
     def send(self, frame: Frame) -> None:
         """Keep a frame for the next poll."""

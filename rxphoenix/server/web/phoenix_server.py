@@ -88,6 +88,15 @@ class PhoenixServer:
         """How many WebSockets and sessions of long polling are open."""
         return sum(not websocket.response.closed for websocket in self._open) + self._longpolling.session_count
 
+    @property
+    def unsent(self) -> int:
+        """How many frames wait because clients do not read them.
+
+        Channels do not notice, as in a real Phoenix, where they wait in a mailbox: a source that would fill the memory
+        may look here and wait.
+        """
+        return sum(websocket.unsent for websocket in self._open) + self._longpolling.unsent
+
     async def start(self) -> None:
         """Listen; after a ``stop``, on the same port again.
 

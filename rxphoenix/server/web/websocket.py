@@ -100,6 +100,9 @@ class OpenWebSocket:
         self.connection = Connection(endpoint, mount, admitted.socket, admitted.codec, self, idle_timeout=mount.timeout)
         self._transport = request.transport
         self._faults = faults
+        self._send_timeout = mount.send_timeout
+        self._sending_since: float | None = None
+        self._watch: asyncio.TimerHandle | None = None
         self._outgoing: asyncio.Queue[Frame | Close | None] = asyncio.Queue()
 
     def send(self, frame: Frame) -> None:
@@ -109,6 +112,11 @@ class OpenWebSocket:
     def close(self, code: int, reason: str = "") -> None:
         """Close after the frames before it."""
         self._outgoing.put_nowait(Close(code, reason))
+
+    @property
+    def unsent(self) -> int:
+        """How many frames wait to be sent."""
+        return self._outgoing.qsize()
 
     def drop(self) -> None:
         """Cut the TCP connection, without a close frame."""
@@ -128,6 +136,7 @@ class OpenWebSocket:
     async def run(self) -> None:
         """Carry frames until the connection ends, then wait for the handlers that still run; cancel to hurry."""
         writer = asyncio.create_task(self._write())
+        self._look_after(self._send_timeout)
         try:
             self.connection.open()
             await self._read()
@@ -137,6 +146,8 @@ class OpenWebSocket:
             await self.connection.finished()
         finally:
             self.connection.closed()
+            if self._watch is not None:
+                self._watch.cancel()
             writer.cancel()
             await asyncio.wait([writer])
             await self.connection.abandon()
@@ -153,6 +164,7 @@ class OpenWebSocket:
                 return
 
     async def _write(self) -> None:
+        loop = asyncio.get_running_loop()
         while (item := await self._outgoing.get()) is not None:
             await self._faults.flowing.wait()
             try:
@@ -160,6 +172,23 @@ class OpenWebSocket:
                     await self.response.close(code=item.code, message=item.reason.encode())
                     return
                 if not self._faults.swallowing:
+                    self._sending_since = loop.time()
                     await self.response.send_frame(item.data, WSMsgType.BINARY if item.binary else WSMsgType.TEXT)
+                    self._sending_since = None
             except (ClientConnectionResetError, ConnectionError):
                 return
+
+    def _look_after(self, seconds: float | None) -> None:
+        if seconds is not None:
+            self._watch = asyncio.get_running_loop().call_later(seconds, self._look)
+
+    def _look(self) -> None:
+        """Give up on a client that does not read, as web servers under Phoenix do; the frames that wait are lost."""
+        assert self._send_timeout is not None
+        now = asyncio.get_running_loop().time()
+        since = now if self._sending_since is None else self._sending_since
+        remaining = since + self._send_timeout - now
+        if remaining > 0:
+            self._look_after(remaining)
+        else:
+            self.drop()

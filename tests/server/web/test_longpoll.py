@@ -374,3 +374,11 @@ async def test_no_token_is_logged(
     assert "connect crashed" in said
     for secret in (client.token, "sesame", "hunter2"):
         assert secret not in said
+
+
+async def test_what_waits_for_a_poll_is_counted(server: PhoenixServer, session: aiohttp.ClientSession):
+    client = await Client(session, server, "/socket/longpoll?vsn=2.0.0").open()
+    await client.post(JOIN)
+    await until(lambda: server.unsent == 1)
+    assert len(await client.messages()) == 1
+    assert server.unsent == 0

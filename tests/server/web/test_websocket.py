@@ -9,9 +9,10 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 
-from rxphoenix.server import PhoenixServer
+from rxphoenix import Payload
+from rxphoenix.server import Endpoint, PhoenixServer, ServerChannel, ServerSocket
 from rxphoenix.server.applications.conformance import conformance_application
-from tests.server.conftest import Connect, until
+from tests.server.conftest import PATIENCE, Connect, until
 
 
 @pytest.fixture
@@ -167,3 +168,56 @@ async def test_a_client_that_vanishes_is_forgotten(server: PhoenixServer, connec
     assert server.connection_count == 1
     await client.websocket.close()
     await until(lambda: server.connection_count == 0)
+
+
+# Clients that do not read.
+
+
+class Flooding(ServerChannel[ServerSocket]):
+    """A channel that pushes more than buffers hold."""
+
+    async def handle_in(self, event: str, payload: Payload) -> None:
+        for _ in range(400):
+            self.push("flood", bytes(100_000))
+
+
+def flooding(send_timeout: float | None) -> Endpoint:
+    endpoint = Endpoint()
+    endpoint.socket("/socket", ServerSocket, channels={"*": Flooding}, send_timeout=send_timeout)
+    return endpoint
+
+
+async def test_a_client_that_does_not_read_is_given_up_in_the_end(connect: Connect):
+    async with PhoenixServer(flooding(0.05)) as server:
+        client = await connect(server.url + "/socket/websocket?vsn=2.0.0")
+        await client.join("room:a")
+        await client.send("1", "2", "room:a", "go", {})
+        await until(lambda: server.unsent > 0)
+        await until(lambda: server.connection_count == server.unsent == 0)
+        received = 0
+        while (message := await client.websocket.receive(timeout=PATIENCE)).type is aiohttp.WSMsgType.BINARY:
+            received += 1
+        assert message.type in (aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.ERROR)  # without a close frame
+        assert 0 < received < 400
+
+
+async def test_a_client_that_reads_late_but_in_time_misses_nothing(connect: Connect):
+    async with PhoenixServer(flooding(None)) as server:
+        client = await connect(server.url + "/socket/websocket?vsn=2.0.0")
+        await client.join("room:a")
+        await client.send("1", "2", "room:a", "go", {})
+        await until(lambda: server.unsent > 0)
+        for _ in range(400):
+            assert len(await client.websocket.receive_bytes(timeout=PATIENCE)) > 100_000
+        await until(lambda: server.unsent == 0)
+
+
+async def test_a_client_that_is_only_slow_is_not_given_up(connect: Connect):
+    async with PhoenixServer(flooding(0.3)) as server:
+        client = await connect(server.url + "/socket/websocket?vsn=2.0.0")
+        await client.join("room:a")
+        for _ in range(3):
+            await client.send("1", "2", "room:a", "go", {})
+            for _ in range(400):
+                assert len(await client.websocket.receive_bytes(timeout=PATIENCE)) > 100_000
+        assert server.connection_count == 1

@@ -1,0 +1,97 @@
+"""A loop that is slower than the server, over real sockets: all of it, in order, and the memory stays where it was."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import pytest
+from reactivex import operators as ops
+from reactivex.scheduler import EventLoopScheduler
+
+from rxphoenix import Fallback, LongPoll, Overflow, Socket, Transport, WebSocket, iterate
+from rxphoenix.client.socket_streams import context_of
+from rxphoenix.server import Endpoint, PhoenixServer, ServerChannel, ServerSocket
+from tests.server.conftest import until
+
+MESSAGES = 100_000
+BUFFER = 100
+UNSENT = 2_000
+"""How many frames the source lets wait in the server before it pauses."""
+
+
+def application() -> Endpoint:
+    endpoint = Endpoint()
+    endpoint.socket("/socket", ServerSocket, channels={"numbers:*": ServerChannel[ServerSocket]})
+    return endpoint
+
+
+async def speak(server: PhoenixServer, count: int, padding: str = "") -> int:
+    """Broadcast so many numbers, and pause while too many frames wait; returns how many waited at most."""
+    most = 0
+    for number in range(count):
+        server.endpoint.broadcast("numbers:1", "n", {"i": number, "padding": padding})
+        if number % 500 == 0:
+            most = max(most, server.unsent)
+            await until(lambda: server.unsent < UNSENT)
+    return most
+
+
+async def test_a_slow_loop_receives_a_hundred_thousand_messages_in_order() -> None:
+    asyncio.get_running_loop().set_debug(False)  # which would take ten times as long
+    async with PhoenixServer(application()) as server, Socket(server.url + "/socket") as socket:
+        channel = socket.channel("numbers:1")
+        numbers = channel.on("n").pipe(ops.map(lambda payload: payload["i"]))
+        expected, most_waiting = 0, 0
+        async with iterate(numbers, buffer=BUFFER, overflow=Overflow.BLOCK) as items, channel.hold():
+            source = asyncio.create_task(speak(server, MESSAGES, "x" * 200))
+            async for number in items:
+                assert number == expected
+                expected += 1
+                most_waiting = max(most_waiting, items.waiting)
+                if number == 1000:  # the loop stops until the network is full and the server is pushed back
+                    await until(lambda: server.unsent >= UNSENT)
+                elif number == MESSAGES - 1:
+                    break
+                await asyncio.sleep(0)
+            most_unsent = await source
+        assert most_waiting < BUFFER
+        assert (items.exceeded, items.dropped, items.gap) == (0, 0, None)
+        assert UNSENT <= most_unsent < UNSENT + 1000
+
+
+@pytest.mark.parametrize("transport", [LongPoll(), Fallback(WebSocket(), LongPoll())], ids=["longpoll", "fallback"])
+async def test_so_it_does_by_every_transport(transport: Transport) -> None:
+    async with PhoenixServer(application()) as server, Socket(server.url + "/socket", transport=transport) as socket:
+        channel, got = socket.channel("numbers:1"), list[int]()
+        async with iterate(channel.on("n"), buffer=10, overflow=Overflow.BLOCK) as items, channel.hold():
+            source = asyncio.create_task(speak(server, 1000))
+            async for payload in items:
+                got.append(payload["i"])
+                assert items.waiting < 10
+                if len(got) == 1000:
+                    break
+                await asyncio.sleep(0)
+            await source
+        assert got == list(range(1000))
+        assert (items.exceeded, items.dropped) == (0, 0)
+
+
+async def test_values_that_come_by_another_thread_hold_the_socket_back_too() -> None:
+    """What is on its way to the loop's buffer when that is full comes over the limit; nothing is lost."""
+    thread = EventLoopScheduler(lambda target: threading.Thread(target=target, daemon=True))
+    async with PhoenixServer(application()) as server, Socket(server.url + "/socket") as socket:
+        channel, got = socket.channel("numbers:1"), list[int]()
+        elsewhere = channel.on("n").pipe(ops.observe_on(thread))
+        async with iterate(elsewhere, buffer=10, overflow=Overflow.BLOCK) as items, channel.hold():
+            source = asyncio.create_task(speak(server, 5000))
+            async for payload in items:
+                got.append(payload["i"])
+                if len(got) == 5000:
+                    break
+                await asyncio.sleep(0)
+            await source
+        assert got == list(range(5000))
+        assert items.dropped == 0
+        assert not context_of(socket).flow.is_held
+    thread.dispose()
