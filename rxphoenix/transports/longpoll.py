@@ -271,6 +271,8 @@ class _Session(Carrier):
                     self._believe()
                 self._unread.extend(answer.frames())
                 self._read_on()
+                if self._asked:  # by an observer
+                    return ConnectionLost("it was closed")
                 await self._read_up_to(began)
                 await self._rest(answer, began)
             elif answer.status not in (403, 410):
@@ -310,7 +312,7 @@ class _Session(Carrier):
             if not self._unread or self._held or self._asked:
                 break
             self._observer.on_next(self._unread.popleft())
-        if self._asked:  # an observer may have
+        if self._asked:
             self._unread.clear()
         if not self._unread:
             self._all_read.set()

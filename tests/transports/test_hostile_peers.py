@@ -555,7 +555,7 @@ async def test_a_flood_of_nonsense_neither_stops_a_client_nor_fills_its_log(
                 for number in range(rounds):
                     assert await room.push("echo", number, timeout=20) == number
     assert reported >= rounds * 100
-    assert caplog.records == []
+    assert [record for record in caplog.records if record.name == "rxphoenix"] == []  # a busy machine has its own say
 
 
 def _flooding_websocket(nonsense: list[bytes], rounds: int, reply: Callable[[Any], bytes]) -> Script:
