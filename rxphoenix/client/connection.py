@@ -9,7 +9,7 @@ What lives here: a single attempt and the connection that comes of it. What does
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import Any, Protocol
 
 import msgspec
 from reactivex.disposable import CompositeDisposable, SerialDisposable
@@ -18,6 +18,7 @@ from rxphoenix.client.context import Context
 from rxphoenix.client.departures import Departures
 from rxphoenix.client.heartbeat import Heartbeat
 from rxphoenix.client.provider import Provider
+from rxphoenix.client.replies import Replies, ReplyHandler
 from rxphoenix.client.subjects import HotStream
 from rxphoenix.client.timer import Timer
 from rxphoenix.errors import (
@@ -37,17 +38,6 @@ __all__ = ["Carried", "Connection", "ConnectionOptions", "Owner"]
 
 _MARGIN = 0.5
 """Seconds that a transport may be late with ending."""
-
-ReplyHandler: TypeAlias = Callable[[Message], None]
-
-
-class Awaited(NamedTuple):
-    """A reply that somebody waits for: what it must be for, whom to call with it, and if the connection ends first."""
-
-    topic: str
-    join_ref: str | None
-    replied: ReplyHandler
-    failed: Callable[[PhoenixError], None] | None
 
 
 class Carried(Protocol):
@@ -130,8 +120,7 @@ class Connection:
         self._send: Callable[[Frame], None] | None = None
         self._heartbeat: Heartbeat | None = None
         self._hold_back: Callable[[bool], None] | None = None
-        self._replies: dict[str, Awaited] = {}
-        self._beats = 0
+        self.replies = Replies(context)
         self._joins: dict[str, Carried] = {}
         self._departures = Departures()
         self._subscribed = False
@@ -246,31 +235,19 @@ class Connection:
         if self._send is not None:
             self._send(frame)
 
-    def expect_reply(
-        self,
-        ref: str,
-        topic: str,
-        join_ref: str | None,
-        handler: ReplyHandler,
-        failed: Callable[[PhoenixError], None] | None = None,
-    ) -> None:
-        """Call ``handler`` with the reply to what is sent with these, or ``failed`` when the connection ends first."""
-        self._replies[ref] = Awaited(topic, join_ref, handler, failed)
-        self._awaiting_changed()
-
-    def forget_reply(self, ref: str) -> None:
-        """Await the reply to ``ref`` no longer."""
-        self._replies.pop(ref, None)
-        self._joins.pop(ref, None)
-        self._awaiting_changed()
-
     def ping(self, answered: Callable[[float], None], failed: Callable[[PhoenixError], None] | None = None) -> str:
         """Send a heartbeat of its own; ``answered`` receives the round trip in seconds. Returns its ref."""
-        ref = self._context.next_ref()
-        sent = self._context.clock.monotonic()
-        self.expect_reply(ref, PHOENIX, None, lambda _reply: answered(self._context.clock.elapsed(sent)), failed)
-        self.send(None, ref, PHOENIX, HEARTBEAT, self._options.serializer.encode_payload({}))
+        ref, answer = self._context.next_ref(), self._timed(answered)
+        self.replies.expect(ref, PHOENIX, None, answer, failed)
+        self._send_heartbeat(ref)
         return ref
+
+    def _timed(self, answered: Callable[[float], None]) -> ReplyHandler:
+        sent = self._context.clock.monotonic()
+        return lambda _reply: answered(self._context.clock.elapsed(sent))
+
+    def _send_heartbeat(self, ref: str) -> None:
+        self.send(None, ref, PHOENIX, HEARTBEAT, self._options.serializer.encode_payload({}))
 
     def _make_ping(self) -> Ping:
         ref = self._context.next_ref()
@@ -290,6 +267,11 @@ class Connection:
     def carry(self, ref: str, join: Carried) -> None:
         """Note that a join was sent and is not answered yet."""
         self._joins[ref] = join
+
+    def forget_join(self, ref: str) -> None:
+        """Await the answer to a join no longer."""
+        self._joins.pop(ref, None)
+        self.replies.forget(ref)
 
     def join_answered(self, ref: str) -> None:
         """Note the answer: the server now works on the next join, whose clock begins anew."""
@@ -318,7 +300,7 @@ class Connection:
                 acknowledged()
 
         self.expect_close(join_ref, topic, ref)
-        self.expect_reply(ref, topic, join_ref, over, None if acknowledged is None else lambda _error: over(None))
+        self.replies.expect(ref, topic, join_ref, over, None if acknowledged is None else lambda _error: over(None))
         self.send(join_ref, ref, topic, LEAVE, self._options.serializer.encode_payload({}))
         return ref
 
@@ -326,7 +308,7 @@ class Connection:
         """Note that the server will send ``phx_close`` for a join that is none of ours any more."""
         forgotten = self._departures.expect(join_ref, topic, leave_ref)
         if forgotten is not None:
-            self.forget_reply(forgotten)
+            self.replies.forget(forgotten)
 
     def is_leaving(self, topic: str) -> bool:
         """Whether the server is still to end a join of the topic; stray messages are expected until then."""
@@ -338,10 +320,8 @@ class Connection:
         if join_ref is None:
             return False
         ref = self._departures.ended(join_ref)
-        awaited = None if ref is None else self._replies.pop(ref, None)
-        if awaited is not None:
-            awaited.replied(message)
-            self._awaiting_changed()
+        if ref is not None:
+            self.replies.settle(ref, message)
         return True
 
     # -- flow control's view -------------------------------------------------------------------------------------
@@ -353,30 +333,21 @@ class Connection:
 
     @property
     def is_awaited(self) -> bool:
-        """Whether somebody waits for an answer of the server's; who waits for that to a heartbeat can wait."""
-        return len(self._replies) > self._beats
+        """Whether somebody waits for an answer of the server's; the heartbeat can wait."""
+        return self.replies.are_urgent
 
     def hold_back(self, held: bool) -> None:
         """Stop reading, or read on."""
         if self._hold_back is not None:
             self._hold_back(held)
 
-    def _awaiting_changed(self) -> None:
-        flow = self._context.flow
-        if flow.blocks:
-            flow.update()
-
     # -- the heartbeat's view ------------------------------------------------------------------------------------
 
     def beat(self, answered: Callable[[float], None]) -> None:
         """Send a heartbeat."""
-
-        def heard(seconds: float) -> None:
-            self._beats -= 1
-            answered(seconds)
-
-        self._beats += 1
-        self.ping(heard)
+        ref = self._context.next_ref()
+        self.replies.expect_patiently(ref, PHOENIX, None, self._timed(answered))
+        self._send_heartbeat(ref)
 
     def held_seconds(self) -> float:
         """For how many seconds reading was held back, in all."""
@@ -406,21 +377,9 @@ class Connection:
         owner.heard(message)
         if self._owner is None:  # an observer of the messages closed or replaced us
             return
-        if message.event == REPLY and message.ref in self._replies:
-            self._reply_came(message, message.ref)
-        elif message.event != CLOSE or not self._close_came(message):
+        event = message.event
+        if not (event == REPLY and self.replies.came(message)) and not (event == CLOSE and self._close_came(message)):
             owner.received(message)
-
-    def _reply_came(self, message: Message, ref: str) -> None:
-        awaited = self._replies[ref]
-        # no join is named by serializer 1.0.0, and where the server does not know the one that was asked about
-        if message.topic == awaited.topic and message.join_ref in (None, awaited.join_ref):
-            del self._replies[ref]
-            awaited.replied(message)
-            self._awaiting_changed()
-        else:
-            problem = "a reply to something else than what was sent with its ref"
-            self._context.report(MalformedFrame(problem), topic=message.topic, event=REPLY)
 
     # -- ending --------------------------------------------------------------------------------------------------
 
@@ -455,13 +414,6 @@ class Connection:
             owner.over(self, _fault(error, was_open))
         else:
             self._finish()
-
-    def fail_replies(self, error: PhoenixError) -> None:
-        """Tell those who await a reply that none will come."""
-        replies, self._replies = self._replies, {}
-        for awaited in replies.values():
-            if awaited.failed is not None:
-                awaited.failed(error)
 
     def _silence(self) -> None:
         self._owner = None

@@ -231,7 +231,7 @@ class Join:
         self.join_ref = ref
         self._sent = self._context.clock.monotonic()
         self._timer.start(self.options.timeout, self._timed_out)
-        connection.expect_reply(ref, self.topic.name, ref, self._replied)
+        connection.replies.expect(ref, self.topic.name, ref, self._replied)
         connection.carry(ref, self)
         if self.predecessor is not None and self.predecessor.connection is connection:
             connection.expect_close(self.predecessor.join_ref, self.topic.name)
@@ -355,7 +355,7 @@ class Join:
             self._evaluation.dispose()
             self._evaluation = None
         if self.connection is not None and self.join_ref is not None:
-            self.connection.forget_reply(self.join_ref)
+            self.connection.forget_join(self.join_ref)
         self.connection = self.join_ref = self.joined = None
         self.pushes.interrupted(error)
         self._attendances.lost()

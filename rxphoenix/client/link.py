@@ -319,7 +319,7 @@ class Link:
         self._asking = asking = object()
         self._tell_watchers(error)
         self.tenant.interrupted(error)
-        connection.fail_replies(error)
+        connection.replies.fail(error)
         self._context.dispatcher.post(self._wait, error, asking)
 
     def _wait(self, error: PhoenixError, asking: object) -> None:
@@ -439,7 +439,7 @@ class Link:
         self.connection = None
         self._ending.add(connection)
         connection.close(request)
-        connection.fail_replies(error)
+        connection.replies.fail(error)
 
     def abandon(self) -> None:
         """Forget everything of a loop that was closed under us."""

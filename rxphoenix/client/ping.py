@@ -42,7 +42,7 @@ class Ping(Single[float]):
 
         def give_up() -> None:
             timer.stop()
-            connection.forget_reply(ref)
+            connection.replies.forget(ref)
 
         def expired() -> None:
             give_up()

@@ -204,7 +204,7 @@ class PendingPush:
         self._connection = connection
         self._ref = ref = self._topics.context.next_ref()
         if self._await_reply:
-            connection.expect_reply(ref, options.topic, join_ref, self._replied)
+            connection.replies.expect(ref, options.topic, join_ref, self._replied)
         try:
             connection.send(join_ref, ref, options.topic, options.event, options.payload)
         except Exception as error:  # a serializer of a user's own may raise anything
@@ -276,7 +276,7 @@ class PendingPush:
         self._subscriber.on_dispose = None
         join, self._join = self._join, None
         if self._connection is not None and self._ref is not None:
-            self._connection.forget_reply(self._ref)
+            self._connection.replies.forget(self._ref)
         if join is not None:
             join.pushes.drop(self)
             join.release()

@@ -196,7 +196,7 @@ class Leaving:
         self._is_over = True
         self._timer.stop()
         if self._connection is not None and self._ref is not None:
-            self._connection.forget_reply(self._ref)
+            self._connection.replies.forget(self._ref)
         self._topic.left(self)
         waiters, self._waiters = self._waiters, []
         for waiter in waiters:

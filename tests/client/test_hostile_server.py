@@ -415,7 +415,7 @@ def test_leaves_that_are_never_answered_are_forgotten_at_last():
         world.record(socket.channel(ROOM)).dispose()
         world.run(world.now + 0.5)
     connection: Any = socket._link.connection
-    assert (len(connection._departures), len(connection._replies)) == (1000, 1000)
+    assert (len(connection._departures), len(connection.replies)) == (1000, 1000)
     assert len(world.link.sent) == 5_000
     stream = world.record(socket.channel(ROOM))
     world.run(world.now + 1)
@@ -505,7 +505,7 @@ def test_a_flood_of_nonsense_neither_grows_nor_logs_anything(caplog: pytest.LogC
     assert len(seen) == 40_000
     assert caplog.records == []
     connection: Any = scene.socket._link.connection
-    assert (len(connection._replies), len(connection._joins), len(connection._departures)) == (1, 0, 0)
+    assert (len(connection.replies), len(connection._joins), len(connection._departures)) == (1, 0, 0)
     assert list(scene.socket._topics._topics) == [ROOM]
     assert not scene.socket._context.dispatcher._queue
     scene.goes_on()

@@ -1,0 +1,110 @@
+"""The replies that one connection awaits, by the refs of what was sent.
+
+What lives here: who waits for which reply, and whether one is what it must be. What does not: sending
+(``connection.py``), and what a reply says (``reply.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple, TypeAlias
+
+from rxphoenix.client.context import Context
+from rxphoenix.errors import MalformedFrame, PhoenixError
+from rxphoenix.protocol.message import REPLY, Message
+
+__all__ = ["Replies", "ReplyHandler"]
+
+ReplyHandler: TypeAlias = Callable[[Message], None]
+
+
+class Awaited(NamedTuple):
+    """A reply that somebody waits for: what it must be for, whom to call with it, and if the connection ends first."""
+
+    topic: str
+    join_ref: str | None
+    replied: ReplyHandler
+    failed: Callable[[PhoenixError], None] | None
+
+
+class Replies:
+    """The replies that one connection awaits.
+
+    Arguments:
+        context: the surroundings of the socket; its flow control is told when there is something to wait for.
+    """
+
+    __slots__ = ("_awaited", "_context", "_patient")
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._awaited: dict[str, Awaited] = {}
+        self._patient = 0
+
+    @property
+    def are_urgent(self) -> bool:
+        """Whether somebody waits who may not be kept waiting."""
+        return len(self._awaited) > self._patient
+
+    def __len__(self) -> int:
+        return len(self._awaited)
+
+    def expect(
+        self,
+        ref: str,
+        topic: str,
+        join_ref: str | None,
+        replied: ReplyHandler,
+        failed: Callable[[PhoenixError], None] | None = None,
+    ) -> None:
+        """Call ``replied`` with the reply to what is sent with these, or ``failed`` when the connection ends first."""
+        self._awaited[ref] = Awaited(topic, join_ref, replied, failed)
+        self._changed()
+
+    def expect_patiently(self, ref: str, topic: str, join_ref: str | None, replied: ReplyHandler) -> None:
+        """Call ``replied`` with the reply; if reading is held back, it may come late."""
+
+        def heard(message: Message) -> None:
+            self._patient -= 1
+            replied(message)
+
+        self._patient += 1
+        self.expect(ref, topic, join_ref, heard)
+
+    def forget(self, ref: str) -> None:
+        """Await a reply no longer."""
+        if self._awaited.pop(ref, None) is not None:
+            self._changed()
+
+    def came(self, message: Message) -> bool:
+        """Hand over a reply, or report one that is about something else; tells whether its ref is awaited."""
+        ref = message.ref
+        awaited = None if ref is None else self._awaited.get(ref)
+        if ref is None or awaited is None:
+            return False
+        # no join is named by serializer 1.0.0, and where the server does not know the one that was asked about
+        if message.topic == awaited.topic and message.join_ref in (None, awaited.join_ref):
+            self.settle(ref, message)
+        else:
+            problem = "a reply to something else than what was sent with its ref"
+            self._context.report(MalformedFrame(problem), topic=message.topic, event=REPLY)
+        return True
+
+    def settle(self, ref: str, message: Message) -> None:
+        """Hand over what counts as a reply, if somebody awaits it."""
+        awaited = self._awaited.pop(ref, None)
+        if awaited is not None:
+            awaited.replied(message)
+            self._changed()
+
+    def fail(self, error: PhoenixError) -> None:
+        """Tell those who wait that no reply will come."""
+        replies, self._awaited = self._awaited, {}
+        for awaited in replies.values():
+            if awaited.failed is not None:
+                awaited.failed(error)
+
+    def _changed(self) -> None:
+        flow = self._context.flow
+        if flow.blocks:
+            flow.update()
