@@ -16,6 +16,7 @@ Example:
 from importlib import import_module as _import_module
 from typing import TYPE_CHECKING
 
+from rxphoenix.bridges.background import Background, background
 from rxphoenix.bridges.buffer import Overflow
 from rxphoenix.bridges.iteration import Iteration, iterate
 from rxphoenix.client.channel import Channel
@@ -87,6 +88,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AS_FAST_AS_POSSIBLE",
+    "Background",
     "BlockedTooLong",
     "BufferOverflow",
     "Channel",
@@ -168,6 +170,7 @@ __all__ = [
     "UnencodablePayload",
     "WebSocket",
     "WrongThread",
+    "background",
     "exponential",
     "give_up_on",
     "iterate",

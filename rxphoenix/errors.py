@@ -34,8 +34,8 @@ PhoenixError
 ├── RecordingError             a recording that cannot be read, or be appended to
 ├── UnencodablePayload         a payload or a name that cannot be written (also a ValueError)
 ├── SocketClosed               the socket was closed for good
-├── WrongThread                called from another thread than the socket's (also a RuntimeError)
-└── NoEventLoop                no scheduler was given and no event loop runs here (also a RuntimeError)
+├── WrongThread                called from a thread that cannot use the socket so (also a RuntimeError)
+└── NoEventLoop                no event loop runs here and no scheduler was given, or it ended (also a RuntimeError)
 ```
 
 What lives here: the tree, and the words of each error. What does not: deciding when one happens.
@@ -460,20 +460,23 @@ class SocketClosed(PhoenixError):
 
 
 class WrongThread(PhoenixError, RuntimeError):
-    """Called from another thread than the one that the socket lives on."""
+    """Called from a thread that the socket cannot be used from in this way."""
 
-    def __init__(self, what: str) -> None:
+    def __init__(self, what: str, problem: str = "") -> None:
         super().__init__(
-            f"{what} was called from another thread than the socket's; "
-            "hand it over with loop.call_soon_threadsafe(...) or asyncio.run_coroutine_threadsafe(...)"
+            f"{what} was called {problem}"
+            if problem
+            else f"{what} was called from another thread than the socket's; hand it over with "
+            "loop.call_soon_threadsafe(...), or make the socket with rxphoenix.background(), for use from any thread"
         )
 
 
 class NoEventLoop(PhoenixError, RuntimeError):
-    """No scheduler was given to the socket and no event loop runs in this thread."""
+    """There is no event loop for it: no scheduler was given and none runs in this thread, or it has ended."""
 
-    def __init__(self) -> None:
+    def __init__(self, problem: str = "") -> None:
         super().__init__(
-            "no event loop runs here: use the socket inside `async def main()` with asyncio.run(main()), "
-            "or give it Socket(..., scheduler=...)"
+            problem
+            or "no event loop runs here: use the socket inside `async def main()` with asyncio.run(main()), in a "
+            "program without one make it with rxphoenix.background(), or give it Socket(..., scheduler=...)"
         )

@@ -34,7 +34,7 @@ class Typing(NamedTuple):
 
 def tell_mismatch(subscriber: Subscriber[Any], error: PayloadMismatch) -> None:
     """End the stream of a strict observer, and give back what it leased."""
-    released = subscriber.on_dispose
+    released, subscriber.on_dispose = subscriber.on_dispose, None
     subscriber.error(error)
     if released is not None:
         released()

@@ -9,12 +9,14 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
 
 import msgspec
 from reactivex import abc
 from reactivex.disposable import Disposable
 from reactivex.scheduler import VirtualTimeScheduler
-from reactivex.scheduler.eventloop import AsyncIOScheduler
+from reactivex.scheduler.eventloop import AsyncIOScheduler, AsyncIOThreadSafeScheduler
 
 from rxphoenix.client.complaints import Complaints
 from rxphoenix.client.dispatch import Dispatcher
@@ -76,6 +78,9 @@ class Context:
         self._clock: Clock | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: int | None = None
+        # the loop of a scheduler that takes calls from any thread: then the socket does, too
+        self._home = _own_loop(scheduler) if isinstance(scheduler, AsyncIOThreadSafeScheduler) else None
+        self._orphaned = threading.RLock()
         self._report: Callable[[Fault], None] | None = None
         self._reference = 0
         self._complaints = Complaints("what observers and functions of this program raised")
@@ -125,6 +130,41 @@ class Context:
         """Let go of scheduler and thread, so that another loop may take the socket over."""
         self._scheduler = self._clock = self._loop = self._thread = None
 
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether the socket lives on another thread than the caller's and takes calls from this one."""
+        return self._home is not None and self._home is not _loop_if_running()
+
+    def perform(self, what: str, action: Callable[..., object], *arguments: Any) -> None:
+        """Do what a user asks for: now if this is the socket's thread, else as soon as its loop gets to it.
+
+        Raises ``WrongThread`` on another thread than the socket's, unless its scheduler takes calls from any.
+        """
+        if self.is_elsewhere:
+            self._hand_over(action, arguments)
+        else:
+            if self._home is None:
+                self.check_thread(what)
+            self.dispatcher.run(action, *arguments)
+
+    def _hand_over(self, action: Callable[..., object], arguments: tuple[Any, ...]) -> None:
+        def arrive(_scheduler: abc.SchedulerBase, _state: object = None) -> None:
+            self.dispatcher.run(action, *arguments)
+
+        try:
+            self.scheduler.schedule(arrive)
+        except WrongThread:
+            raise
+        except RuntimeError:  # the loop has ended
+            is_orphan = True
+        else:
+            is_orphan = False
+        if is_orphan:  # nobody is at work here any more, but others may call at the same time
+            with self._orphaned:
+                if self.loop_is_gone:
+                    self.when_loop_is_gone()
+                self.dispatcher.run(action, *arguments)
+
     def check_thread(self, what: str) -> None:
         """Raise ``WrongThread`` if the socket lives on another thread than the caller's."""
         if self._thread is None:
@@ -134,8 +174,24 @@ class Context:
         elif self._thread != threading.get_ident():
             raise WrongThread(what)
 
+    def check_blocking(self, what: str) -> None:
+        """Raise if to block this thread would be to wait for ever: for this thread itself, or for no loop at all."""
+        if self.is_elsewhere:
+            return
+        if self._home is None:
+            self.check_thread(what)
+            if self._given is None and _loop_if_running() is None:
+                raise NoEventLoop
+        raise WrongThread(
+            what, "on the thread of the socket's loop, and would wait for itself for ever: use `await` or `async with`"
+        )
+
     def marshal(self, action: Callable[[], object]) -> None:
-        """Run something on the socket's thread: now if this is it, else as soon as its loop gets to it."""
+        """Give something back on the socket's thread, from any thread; never raises."""
+        if self._home is not None:
+            with suppress(WrongThread):
+                self.perform("dispose", action)
+            return
         if self.loop_is_gone:
             return
         if self._thread is None or self._thread == threading.get_ident():
@@ -165,10 +221,10 @@ class Context:
         return self.later(0, action)
 
     def deliver_soon(self, action: Callable[[], object]) -> None:
-        """Deliver what would otherwise be told inside ``subscribe``; without any scheduler, deliver it there."""
+        """Deliver what would otherwise be told inside ``subscribe``; where no loop runs, deliver it there."""
         try:
             self.soon(action)
-        except NoEventLoop:
+        except RuntimeError:  # no loop, or one that has ended
             self.dispatcher.post(action)
 
     def _resume(self) -> None:

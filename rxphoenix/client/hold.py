@@ -5,13 +5,12 @@ What lives here: holding. What does not: joining (``join.py``).
 
 from __future__ import annotations
 
-import asyncio
-
 from reactivex import abc
 
 from rxphoenix.client.context import Context
 from rxphoenix.client.joined import Joined
-from rxphoenix.client.subjects import Stream
+from rxphoenix.client.single import Single, succeed
+from rxphoenix.client.subjects import Stream, Subscriber
 from rxphoenix.errors import ChannelClosed
 from rxphoenix.protocol.message import Payload
 
@@ -37,18 +36,28 @@ class Hold(abc.DisposableBase):
         self._context = context
         self._topic = topic
         self._outcome: Joined | Exception | None = None
-        self._waiters: list[asyncio.Future[None]] = []
+        self._waiting: tuple[Subscriber[None], ...] = ()
+        self._answered: Single[None] = Single(context, self._wait, topic)
         self._subscription = joined.subscribe(self._settle, self._fail, lambda: self._settle(ChannelClosed(topic)))
+
+    def _wait(self, subscriber: Subscriber[None]) -> None:
+        if self._outcome is not None:
+            self._context.deliver_soon(lambda: succeed(subscriber, None))
+            return
+        self._waiting = (*self._waiting, subscriber)
+        subscriber.on_dispose = lambda: self._stop_waiting(subscriber)
+
+    def _stop_waiting(self, subscriber: Subscriber[None]) -> None:
+        self._waiting = tuple(other for other in self._waiting if other is not subscriber)
 
     def _settle(self, outcome: Joined | Exception) -> None:
         self._outcome = outcome
-        waiters, self._waiters = self._waiters, []
-        for waiter in waiters:
-            if not waiter.done():
-                waiter.set_result(None)
+        waiting, self._waiting = self._waiting, ()
+        for subscriber in waiting:
+            succeed(subscriber, None)
 
     def _fail(self, error: Exception) -> None:
-        if not self._waiters:
+        if not self._waiting:
             self._context.nobody_listened(error, self._topic, None)
         self._settle(error)
 
@@ -56,21 +65,38 @@ class Hold(abc.DisposableBase):
         """Give the lease back; the last one leaves the topic."""
         self._subscription.dispose()
         if self._outcome is None:
-            self._context.marshal(lambda: self._settle(ChannelClosed(self._topic)))
+            self._context.marshal(self._abandon)
 
-    async def __aenter__(self) -> Payload:
+    def _abandon(self) -> None:
         if self._outcome is None:
-            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._waiters.append(waiter)
-            try:
-                await waiter
-            except BaseException:
-                self.dispose()
-                raise
+            self._settle(ChannelClosed(self._topic))
+
+    def _reply(self) -> Payload:
         if isinstance(self._outcome, Joined):
             return self._outcome.reply
         assert self._outcome is not None
         raise self._outcome
 
+    async def __aenter__(self) -> Payload:
+        if self._outcome is None:
+            try:
+                await self._answered
+            except BaseException:
+                self.dispose()
+                raise
+        return self._reply()
+
     async def __aexit__(self, *exception: object) -> None:
+        self.dispose()
+
+    def __enter__(self) -> Payload:
+        try:
+            self._context.check_blocking("`with hold()`")
+            self._answered.run()
+        except BaseException:
+            self.dispose()
+            raise
+        return self._reply()
+
+    def __exit__(self, *exception: object) -> None:
         self.dispose()

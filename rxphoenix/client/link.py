@@ -91,15 +91,24 @@ class Lease(abc.DisposableBase):
     Marbles: `marbles/connect-is-a-lease.marble`
     """
 
-    def __init__(self, context: Context, release: Callable[[], None]) -> None:
+    def __init__(self, context: Context) -> None:
         self._context = context
-        self._release: Callable[[], None] | None = release
+        self._release: Callable[[], None] | None = None
+        self.is_disposed = False
+
+    def grant(self, release: Callable[[], None]) -> None:
+        """Say how it is given back, once it is taken."""
+        self._release = release
 
     def dispose(self) -> None:
         """Give it back; legal from any thread, any number of times."""
-        release, self._release = self._release, None
-        if release is not None:
-            self._context.marshal(release)
+        if not self.is_disposed:
+            self.is_disposed = True
+            self._context.marshal(self._give_back)
+
+    def _give_back(self) -> None:
+        if self._release is not None:
+            self._release()
 
     def __enter__(self) -> Lease:
         return self
@@ -182,9 +191,17 @@ class Link:
 
     def lease(self) -> Lease:
         """Take a lease that can be disposed, also after a loop was closed under us: then it is none any more."""
+        lease = Lease(self._context)
+        self.take(lease)
+        return lease
+
+    def take(self, lease: Lease) -> None:
+        """Take a lease that was made before; not if it has been disposed meanwhile."""
+        if lease.is_disposed:
+            return
         self.acquire()
         incarnation = self._incarnation
-        return Lease(self._context, lambda: self.release() if self._incarnation == incarnation else None)
+        lease.grant(lambda: self.release() if self._incarnation == incarnation else None)
 
     def acquire(self) -> None:
         """Take a lease; the first one connects, unless the socket is offline or waits out a delay."""

@@ -116,9 +116,9 @@ class Push(Single[_T]):
         super().__init__(context, start, topic, event)
         self._used = False
 
-    def _attach(self, subscriber: Subscriber[_T]) -> None:
+    def _begin(self, subscriber: Subscriber[_T]) -> None:
         self._used = True
-        super()._attach(subscriber)
+        super()._begin(subscriber)
 
     def pipe(self, *operators: Callable[[Any], Any]) -> Any:
         """Compose operators, as ``Observable.pipe`` does."""

@@ -194,15 +194,15 @@ class Socket(SocketStreams):
                     print(await socket.ping())
             ```
         """
-        self._context.check_thread("connect")
         if self._link.closed:
             raise SocketClosed
+        lease = Lease(self._context)
+        self._context.perform("connect", self._connect, lease)
+        return lease
 
-        def take() -> Lease:
-            self._link.bring_online()
-            return self._link.lease()
-
-        return self._context.dispatcher.run(take)
+    def _connect(self, lease: Lease) -> None:
+        self._link.bring_online()
+        self._link.take(lease)
 
     def opened(self) -> Single[None]:
         """Wait for the connection; a lease while it waits.
@@ -261,8 +261,7 @@ class Socket(SocketStreams):
             ```
         """
         check_close(code, reason)
-        self._context.check_thread("disconnect")
-        self._context.dispatcher.run(self._link.disconnect, code, reason)
+        self._context.perform("disconnect", self._link.disconnect, code, reason)
 
     def reconnect(self) -> None:
         """Drop the connection and try again now, skipping any delay; does nothing while nobody needs the socket.
@@ -284,8 +283,7 @@ class Socket(SocketStreams):
         ```
         Marbles: `marbles/reconnect-now.marble`
         """
-        self._context.check_thread("reconnect")
-        self._context.dispatcher.run(self._link.reconnect)
+        self._context.perform("reconnect", self._link.reconnect)
 
     def ping(self) -> Single[float]:
         """Measure a round trip to the server; passive: it connects nothing.
@@ -320,12 +318,12 @@ class Socket(SocketStreams):
             UnencodablePayload: it cannot be written.
             WrongThread: see ``Channel.subscribe``.
         """
-        self._context.check_thread("send")
         connection = self._link.connection
         if connection is None or not connection.is_open:
             raise NotConnected("send()")
         payload = self._serializer.encode_payload(message.payload)
-        connection.send(message.join_ref, message.ref, message.topic, message.event, payload)
+        frame = self._serializer.encode(message.join_ref, message.ref, message.topic, message.event, payload)
+        self._context.perform("send", connection.send_frame, frame)
 
     # -- channels ------------------------------------------------------------------------------------------------
 
@@ -423,11 +421,11 @@ class Socket(SocketStreams):
         ```
         Marbles: `marbles/close.marble`
         """
-        self._context.check_thread("close")
-        if not self._link.closed:
-            self._context.dispatcher.run(self._close)
+        self._context.perform("close", self._close)
 
     def _close(self) -> None:
+        if self._link.closed:
+            return
         self._topics.close()
         self._link.close()
         self._link.messages.complete()
@@ -472,6 +470,14 @@ class Socket(SocketStreams):
     async def __aexit__(self, *exception: object) -> None:
         self.close()
         await self.wait_closed()
+
+    def __enter__(self) -> Socket:
+        self._context.check_blocking("`with socket`")
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+        self.wait_closed().run()
 
     def __repr__(self) -> str:
         return f"<Socket {self._endpoint} {self._link.state.value}>"

@@ -64,9 +64,9 @@ class Subscriber(abc.DisposableBase, Generic[_T]):
 
     def error(self, error: Exception) -> None:
         """End with an error; without a handler it is reported."""
+        handler = self._on_error  # before the look at `stopped`: another thread may dispose in between
         if self.stopped:
             return
-        handler = self._on_error
         self._stop()
         if handler is None:
             self.context.nobody_listened(error, self.topic, self.event)
@@ -81,9 +81,9 @@ class Subscriber(abc.DisposableBase, Generic[_T]):
 
     def complete(self) -> None:
         """End."""
+        handler = self._on_completed
         if self.stopped:
             return
-        handler = self._on_completed
         self._stop()
         if handler is None:
             return
@@ -93,18 +93,29 @@ class Subscriber(abc.DisposableBase, Generic[_T]):
             self.context.observer_raised(error, self.topic, self.event)
 
     def dispose(self) -> None:
-        """Hear nothing more, from now on; legal from any thread, any number of times."""
+        """Hear nothing more, from now on; legal from any thread, any number of times.
+
+        On another thread than the socket's, a call that has begun there may still be under way afterwards.
+        """
         if self.stopped:
             return
-        released = self.on_dispose
-        self._stop()
+        self._silence()
+        self.context.marshal(self._release)
+
+    def _release(self) -> None:
+        # not before: on another thread than the socket's, it may only now be known what is to be released
+        released, self.on_dispose = self.on_dispose, None
         if released is not None:
-            self.context.marshal(released)
+            released()
 
     def _stop(self) -> None:
+        self._silence()
+        self.on_dispose = None
+
+    def _silence(self) -> None:
         self.stopped = True
         self.on_next = _ignore
-        self._on_error = self._on_completed = self.on_dispose = None
+        self._on_error = self._on_completed = None
 
 
 def deliver(subscribers: tuple[Subscriber[_T], ...], value: _T) -> None:
@@ -175,12 +186,15 @@ class Stream(Observable[_T]):
                 "give a plain function that starts a task, or map each value with the operator map_async"
             )
         notice(self._context)
-        self._context.check_thread("subscribe")
         subscriber: Subscriber[_T] = Subscriber(
             self._context, cast("abc.OnNext[_T] | None", receive), on_error, on_completed, self._topic, self._event
         )
-        self._context.dispatcher.run(self._attach, subscriber)
+        self._context.perform("subscribe", self._begin, subscriber)
         return subscriber
+
+    def _begin(self, subscriber: Subscriber[_T]) -> None:
+        if not subscriber.stopped:  # by another thread, before we got to it
+            self._attach(subscriber)
 
     def _attach(self, subscriber: Subscriber[_T]) -> None:
         raise NotImplementedError
@@ -189,6 +203,18 @@ class Stream(Observable[_T]):
         raise TypeError(
             f"{self!r} has no single value to wait for; say which one you want, "
             "for example `await stream.pipe(ops.first())`"
+        )
+
+    def run(self, scheduler: abc.SchedulerBase | None = None) -> NoReturn:
+        """Refused with ``TypeError``, because most streams never end; ``Single`` can be waited for."""
+        raise TypeError(
+            f"{self!r} has no single value to wait for; say which one you want, "
+            "for example `stream.pipe(ops.first()).run()`"
+        )
+
+    def __iter__(self) -> NoReturn:
+        raise TypeError(
+            f"{self!r} cannot be iterated over by itself; use `async for value in rxphoenix.iterate(stream)`"
         )
 
     def __repr__(self) -> str:

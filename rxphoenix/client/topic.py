@@ -242,7 +242,7 @@ class Topics:
 
     def live(self) -> Iterator[str]:
         """The names of the topics that have a join."""
-        return (name for name, topic in self._topics.items() if topic.join is not None)
+        return (name for name, topic in self._topics.copy().items() if topic.join is not None)  # others may look on
 
     def _joins(self) -> list[Join]:
         return [topic.join for topic in self._topics.values() if topic.join is not None]

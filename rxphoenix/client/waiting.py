@@ -1,4 +1,4 @@
-"""Waiting in a coroutine for what a callback will tell, on this thread or another.
+"""Waiting for what a callback will tell, on this thread or another: in a coroutine, or by blocking a thread.
 
 What lives here: one wait. What does not: what is waited for.
 """
@@ -8,9 +8,10 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Generator
+from concurrent.futures import Future
 from typing import Any, Generic, TypeVar
 
-__all__ = ["Waiter"]
+__all__ = ["ThreadWaiter", "Waiter"]
 
 _T = TypeVar("_T")
 
@@ -49,3 +50,26 @@ class Waiter(Generic[_T]):
 
     def __await__(self) -> Generator[Any, None, _T]:
         return self._future.__await__()
+
+
+class ThreadWaiter(Generic[_T]):
+    """Something that one thread is blocked for, until another tells; only what is told first counts."""
+
+    __slots__ = ("_future",)
+
+    def __init__(self) -> None:
+        self._future: Future[_T] = Future()
+
+    def settle(self, value: _T) -> None:
+        """Let who waits go on with a value; legal from any thread."""
+        if not self._future.done():
+            self._future.set_result(value)
+
+    def fail(self, error: Exception) -> None:
+        """Let who waits go on with an error; legal from any thread."""
+        if not self._future.done():
+            self._future.set_exception(error)
+
+    def wait(self, timeout: float | None) -> _T:
+        """Wait, for at most so many seconds: then it raises ``TimeoutError``."""
+        return self._future.result(timeout)

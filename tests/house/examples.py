@@ -3,8 +3,8 @@
 An example is a block fenced as ``python`` in a Markdown page or in a docstring. What it says:
 
 - It is complete: it imports what it uses, and ends by itself.
-- It runs inside an event loop, so ``await`` may stand at its top level. One that calls ``asyncio.run`` runs as a plain
-  program instead.
+- It runs inside an event loop, so ``await`` may stand at its top level. One that calls ``asyncio.run`` or
+  ``background`` runs as a plain program instead.
 - ``localhost:4000`` is where a reader has started ``rxphoenix serve``; here it is an embedded server.
 - ``<!-- raises: JoinRefused -->`` on a line before the block: it ends with that error, and must.
 """
@@ -93,7 +93,7 @@ def run(block: Block, address: str | None = None, timeout: float = TIMEOUT) -> N
     sys.modules["__main__"] = module
     try:
         with _alarm(timeout):
-            if "asyncio.run(" in block.source:
+            if "asyncio.run(" in block.source or "background(" in block.source:
                 exec(code, vars(module))
             else:
                 asyncio.run(_in_loop(code, vars(module), timeout), debug=True)
