@@ -5,6 +5,7 @@ What lives here: checks of what users give. What does not: what is done with it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -23,6 +24,10 @@ __all__ = [
     "check_seconds",
     "check_token",
 ]
+
+
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_BREAKS_A_HEADER = re.compile(r"[\r\n\0]")
 
 
 def check_seconds(name: str, seconds: float, *, zero: bool = False) -> float:
@@ -72,9 +77,11 @@ def check_params(params: Any) -> Params:
 
 
 def check_token(token: Any) -> str | None:
-    """Return an auth token; raises ``TypeError`` for anything but a string or ``None``."""
+    """Return an auth token; raises ``TypeError`` or ``ValueError`` for anything but a string of one line or ``None``."""
     if token is not None and not isinstance(token, str):
         raise TypeError(f"the auth token must be a string, not {type(token).__name__}")
+    if token is not None and _BREAKS_A_HEADER.search(token):
+        raise ValueError("the auth token must not contain a line break; strip() it where it is read")
     return token
 
 
@@ -86,7 +93,9 @@ def check_headers(headers: Any) -> Mapping[str, str]:
     for name, value in mapping.items():
         if not isinstance(name, str) or not isinstance(value, str):
             raise TypeError(f"the header {name!r} must be a string")
-        if "\n" in value or "\r" in value:
+        if not _HEADER_NAME.fullmatch(name):
+            raise ValueError(f"{name!r} cannot be the name of a header")
+        if _BREAKS_A_HEADER.search(value):
             raise ValueError(f"the header {name!r} must not contain a line break")
     return cast("Mapping[str, str]", mapping)
 

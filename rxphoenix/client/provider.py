@@ -99,7 +99,7 @@ class Provider(Generic[_T]):
             value = self._check(result)
         except (TypeError, ValueError) as error:
             failure = ProviderFailed(self.what, f"returned what cannot be used: {error}")
-            failure.__cause__ = error
+            failure.__cause__ = error.with_traceback(None)  # its frames knew the value
             on_error(failure)
             return
         on_value(value)

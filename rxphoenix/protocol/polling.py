@@ -42,11 +42,16 @@ class Answer(msgspec.Struct, frozen=True):
         status: the status that matters; the one of HTTP is 200 in all but real errors.
         token: the token of the session, in the answer to a poll.
         messages: what the server sends, in order.
+
+    Its repr does not show the token.
     """
 
     status: int
     token: str | None = None
     messages: list[str] = []
+
+    def __repr__(self) -> str:
+        return f"Answer({self.status}, {len(self.messages)} messages)"
 
     def frames(self) -> Iterator[Frame]:
         """The messages as frames.
