@@ -5,6 +5,7 @@
 #   make demo      a tour of the library over a real socket, about 20 seconds
 #   make format    rewrite the code in the project's format
 #   make bench     measure how fast it is beside other clients, some minutes, and write docs/performance.md
+#   make audit     ask whether something is known against what rxphoenix installs
 #   make figures   renew the figures in docstrings and pages from marbles/
 #   make notebooks run the notebooks and keep their outputs
 #   make docs      build the documentation into build/site, notebooks executed; a warning fails it
@@ -22,7 +23,7 @@ STAMP := $(VENV)/.rxphoenix-installed
 DOCS_STAMP := $(VENV)/.rxphoenix-docs-installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install check lint types test demo bench format figures docs notebooks clean
+.PHONY: help install check lint types test demo bench audit format figures docs notebooks clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -62,6 +63,9 @@ test: check
 
 demo: $(STAMP)
 	@$(BIN)/python -m rxphoenix demo
+
+audit: $(STAMP)
+	@$(BIN)/python -m tests.house.audit
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix-only

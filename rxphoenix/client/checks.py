@@ -77,7 +77,7 @@ def check_params(params: Any) -> Params:
 
 
 def check_token(token: Any) -> str | None:
-    """Return an auth token; raises ``TypeError`` or ``ValueError`` for anything but a string of one line or ``None``."""
+    """Return an auth token or ``None``; raises ``TypeError`` or ``ValueError`` for all but a string of one line."""
     if token is not None and not isinstance(token, str):
         raise TypeError(f"the auth token must be a string, not {type(token).__name__}")
     if token is not None and _BREAKS_A_HEADER.search(token):

@@ -2,7 +2,7 @@
 
 Searched are what all loggers said from DEBUG on (ours, asyncio's in debug mode with every callback, aiohttp's), the
 texts, reprs, attributes and pickles of all errors and of what caused them, their tracebacks with the variables of each
-frame of ours, the reprs of all objects of ours, and what a server heard to whom a redirect led.
+frame of ours, the reprs of all objects of ours, a recording, and what a server heard to whom a redirect led.
 """
 
 from __future__ import annotations
@@ -17,14 +17,16 @@ import traceback
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import FrameType, TracebackType
 from typing import Any
+from urllib.parse import unquote_plus
 
 import pytest
 import trustme
 
 import rxphoenix
-from rxphoenix import Fallback, Fault, LongPoll, PhoenixError, Socket, WebSocket
+from rxphoenix import Fallback, Fault, LongPoll, PhoenixError, Socket, WebSocket, record
 from rxphoenix.transports.base import Transport
 from tests.transports.peers import accept_websocket, read_head, tcp_server
 from tests.transports.scripts import Script, answer, until_gone
@@ -142,7 +144,7 @@ class Story:
         scheme = options.pop("scheme", "ws")
         self.errors: list[BaseException] = []
         self.objects: list[str] = []
-        self.faulted = asyncio.Event()
+        self._folder = TemporaryDirectory()
         self.socket = Socket(
             f"{scheme}://{PASSWORD}@localhost:{port}/socket?key=S3CRETquery",
             transport=transport,
@@ -157,12 +159,11 @@ class Story:
             | options,
         )
         self.socket.errors.subscribe(self._fault)
-        self.room = self.socket.channel("room:a", {"key": "S3CRETjoin"})
+        self.room = self.socket.channel("room:a", {"token": "S3CRETjoin"})
 
     def _fault(self, fault: Fault) -> None:
         self.errors.append(fault.error)
         self.objects += shown_in(repr(fault))
-        self.faulted.set()
 
     async def attempt(self, what: Awaitable[Any]) -> None:
         """Await something that is to fail."""
@@ -178,6 +179,8 @@ class Story:
     async def run(self) -> None:
         """Use it, in all ways that can fail."""
         self.look()
+        recording = Path(self._folder.name, "session.jsonl")
+        recorded = record(self.socket, recording)
         stream = self.room.subscribe(lambda _: None, self.errors.append)
         with self.socket.connect():
             await self.attempt(self.socket.opened())
@@ -192,7 +195,15 @@ class Story:
         self.socket.close()
         await self.attempt(pending)
         await self.socket.wait_closed()
+        recorded.dispose()
         self.look()
+        self._read(recording)
+
+    def _read(self, recording: Path) -> None:
+        text = recording.read_text()
+        assert "connecting" in text
+        self.objects += [f"the recording shows {name}" for name in shown_in(text)]
+        self._folder.cleanup()
 
 
 async def _awaited(what: Awaitable[Any]) -> Any:
@@ -423,6 +434,51 @@ async def test_what_a_token_function_raises_is_kept_as_the_cause_and_not_logged(
     for error in story.errors:
         assert shown_in(f"{error}{error!r}") == []
     assert [line for line in log.lines if shown_in(line)] == []
+
+
+@pytest.mark.parametrize("kind", TRANSPORTS)
+async def test_what_is_in_params_stays_in_params(kind: str):
+    nasty = "x&admin=1#frag ?y=/../\r\nX-Evil: 1\r\n\r\nGET /evil HTTP/1.1\r\n\x00é\u2028%0d%0a+"
+    heads: list[bytes] = []
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heads.append(await reader.readuntil(b"\r\n\r\n"))
+        await until_gone(reader)
+
+    async with tcp_server(script) as port:
+        params = {"a": nasty, nasty: "b", "nested": {nasty: nasty}, "list": [nasty]}
+        async with Socket(f"ws://localhost:{port}/socket", params=params, transport=TRANSPORTS[kind]()) as socket:
+            with socket.connect(), suppress(Exception):
+                await asyncio.wait_for(socket.opened(), 0.2)
+    (head,) = heads
+    first, *headers = head.decode("ascii").split("\r\n")
+    method, target, version = first.split(" ")
+    assert (method, version) == ("GET", "HTTP/1.1")
+    path, _, query = target.partition("?")
+    assert path == f"/socket/{kind}"
+    pairs = [
+        (unquote_plus(name), unquote_plus(value)) for name, _, value in (p.partition("=") for p in query.split("&"))
+    ]
+    assert pairs == [
+        ("a", nasty), (nasty, "b"), (f"nested[{nasty}]", nasty), ("list[]", nasty), ("vsn", "2.0.0"),
+    ]  # fmt: skip
+    assert not any("evil" in line.lower() for line in headers)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"headers": {"X-Key": "S3CRET\r\nX-Evil: 1"}}, "the header 'X-Key' must not contain a line break"),
+        ({"headers": {"X-Key": "S3CRET\x00"}}, "the header 'X-Key' must not contain a line break"),
+        ({"headers": {"X-Key: 1\r\nX-Evil": "S3CRET"}}, "cannot be the name of a header"),
+        ({"headers": {"": "S3CRET"}}, "cannot be the name of a header"),
+        ({"auth_token": "S3CRET\n"}, r"the auth token must not contain a line break; strip\(\) it where it is read"),
+    ],
+)
+def test_what_would_break_out_of_a_header_is_refused_at_once(options: dict[str, Any], words: str):
+    with pytest.raises(ValueError, match=words) as caught:
+        Socket("ws://localhost/socket", **options)
+    assert "S3CRET" not in str(caught.value)
 
 
 def test_what_would_show_a_secret_is_found():
