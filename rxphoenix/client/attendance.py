@@ -29,7 +29,7 @@ __all__ = ["Attendance", "Attendances"]
 _LEAST_BACKLOG = 64 * 1024
 """Bytes of differences that are always kept as they came, before they are made into a roster."""
 
-_ASSUMED_SIZE = 1024
+_DECODED_SIZE = 1024
 """Bytes that a message counts for at least if somebody else has had it decoded."""
 
 _MOST_EARLY = 4 * 1024 * 1024
@@ -194,7 +194,9 @@ class Attendance:
 
 
 def _size(message: Message) -> int:
-    return message.size if message.raw is not None else max(message.size, _ASSUMED_SIZE)
+    """How many bytes a payload has as JSON; about so many, if somebody else has had it decoded."""
+    raw = message.raw
+    return max(len(repr(message.payload)), _DECODED_SIZE) if raw is None else len(raw)
 
 
 class Attendances:

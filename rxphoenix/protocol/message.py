@@ -25,6 +25,7 @@ __all__ = [
     "Frame",
     "Message",
     "Payload",
+    "Received",
     "Reply",
     "decode_json",
     "is_reserved",
@@ -90,15 +91,14 @@ def decode_json(raw: msgspec.Raw) -> Payload:
         raise MalformedFrame(f"the payload is not JSON: {error}", size=len(raw)) from error
 
 
-class _Undecoded:
-    """The type of the mark that a payload has not been looked at."""
+class _Undecoded(msgspec.Struct, frozen=True, gc=False):
+    """A payload that has not been looked at, of a serializer of its own kind."""
+
+    raw: msgspec.Raw
+    decode: Callable[[msgspec.Raw], Payload]
 
 
-_UNDECODED = _Undecoded()
-
-
-@final
-class Message:
+class Message(msgspec.Struct, array_like=True, forbid_unknown_fields=True, eq=False):
     """One decoded message; its payload is decoded when it is first looked at.
 
     Payloads are shared by all who receive the message: treat them as read-only.
@@ -110,8 +110,6 @@ class Message:
         event: the name of the event.
         payload: a JSON value, or ``bytes`` for a binary message.
 
-    Of a message that was received, ``size`` is how many bytes its payload had on the wire; else it is 0.
-
     Example:
         ```python
         from rxphoenix import Message
@@ -121,22 +119,12 @@ class Message:
         ```
     """
 
-    __slots__ = ("_decode", "_payload", "_raw", "event", "join_ref", "ref", "size", "topic")
-
     join_ref: str | None
     ref: str | None
     topic: str
     event: str
-
-    def __init__(self, join_ref: str | None, ref: str | None, topic: str, event: str, payload: Payload = None) -> None:
-        self.join_ref = join_ref
-        self.ref = ref
-        self.topic = topic
-        self.event = event
-        self.size = 0
-        self._payload: Payload = payload
-        self._raw: msgspec.Raw | None = None
-        self._decode: Callable[[msgspec.Raw], Payload] | None = None
+    payload: Payload = None
+    """The payload, decoded on the first look; raises ``MalformedFrame`` if it cannot be."""
 
     @classmethod
     def lazy(
@@ -149,30 +137,21 @@ class Message:
         decode: Callable[[msgspec.Raw], Payload],
     ) -> Message:
         """Make a message whose payload is decoded by ``decode(raw)`` when it is first asked for."""
-        message = cls(join_ref, ref, topic, event, _UNDECODED)
-        message.size = len(raw)
-        message._raw = raw
-        message._decode = decode
-        return message
-
-    @property
-    def payload(self) -> Payload:
-        """The payload, decoded on the first look; raises ``MalformedFrame`` if it cannot be."""
-        if self._payload is _UNDECODED:
-            assert self._decode is not None and self._raw is not None
-            self._payload = self._decode(self._raw)
-            self._raw = self._decode = None
-        return self._payload
+        return cls(join_ref, ref, topic, event, raw if decode is decode_json else _Undecoded(raw, decode))
 
     @property
     def raw(self) -> msgspec.Raw | None:
         """The payload as it came, or ``None`` once it has been decoded or where it came decoded."""
-        return self._raw
+        kept = _kept(self)
+        if type(kept) is _Undecoded:
+            return kept.raw
+        return kept if type(kept) is msgspec.Raw else None
 
     @property
     def json(self) -> msgspec.Raw | None:
         """What ``raw`` is, where the serializer decodes it as plain JSON and nothing else; otherwise ``None``."""
-        return self._raw if self._decode is decode_json else None
+        kept = _kept(self)
+        return kept if type(kept) is msgspec.Raw else None
 
     def with_payload(self, payload: Payload) -> Message:
         """The same message with another payload."""
@@ -193,3 +172,33 @@ class Message:
 
     def __repr__(self) -> str:
         return f"Message({self.join_ref!r}, {self.ref!r}, {self.topic!r}, {self.event!r}, {self.payload!r})"
+
+    def __reduce__(self) -> tuple[type[Message], tuple[Any, ...]]:
+        return Message, (self.join_ref, self.ref, self.topic, self.event, self.payload)
+
+
+# The slot of the payload, which has it as it came; what users see in its place decodes it.
+_slot: Any = Message.payload
+_kept, _keep = _slot.__get__, _slot.__set__
+_Raw = msgspec.Raw
+
+
+def _payload(message: Message) -> Payload:
+    kept = _kept(message)
+    if type(kept) is _Raw:
+        kept = decode_json(kept)
+    elif type(kept) is _Undecoded:
+        kept = kept.decode(kept.raw)
+    else:
+        return kept
+    _keep(message, kept)
+    return kept
+
+
+setattr(Message, "payload", property(_payload, _keep))  # noqa: B010 - no assignment that a type checker knows
+
+
+class Received(Message, array_like=True, forbid_unknown_fields=True, eq=False):
+    """A message as a decoder of JSON arrays makes it: in one step, with its payload left as it came."""
+
+    payload: msgspec.Raw  # pyright: ignore[reportGeneralTypeIssues]  # without a default, because it must be there

@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeAlias, cast
 import msgspec
 
 from rxphoenix.errors import MalformedFrame, UnencodablePayload
-from rxphoenix.protocol.message import REPLY, Frame, Message, Payload, decode_json
+from rxphoenix.protocol.message import REPLY, Frame, Message, Payload, Received, decode_json
 
 __all__ = ["EncodedPayload", "JSONSerializer", "JSONSerializerV1", "Serializer"]
 
@@ -71,7 +71,7 @@ def _as_builtins(value: object) -> object:
 
 
 _encoder = msgspec.json.Encoder(enc_hook=_as_builtins)
-_array_decoder = msgspec.json.Decoder(tuple[str | None, str | None, str, str, msgspec.Raw])
+_decode_array = msgspec.json.Decoder(Received).decode
 
 
 class _Object(msgspec.Struct):
@@ -141,10 +141,9 @@ class JSONSerializer:
         if frame.binary:
             return _decode_binary(frame.data)
         try:
-            join_ref, ref, topic, event, raw = _array_decoder.decode(frame.data)
+            return _decode_array(frame.data)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise MalformedFrame(f"not a message of serializer 2.0.0: {error}", size=len(frame.data)) from error
-        return Message.lazy(join_ref, ref, topic, event, raw, decode_json)
 
 
 class JSONSerializerV1:

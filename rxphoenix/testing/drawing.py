@@ -84,7 +84,9 @@ def same_value(one: Any, other: Any) -> bool:
 
 
 def _fields(value: Any) -> tuple[Any, ...]:
-    return msgspec.structs.astuple(value) if isinstance(value, msgspec.Struct) else value
+    # by attribute, because a message decodes its payload when it is looked at
+    fields = value.__struct_fields__ if isinstance(value, msgspec.Struct) else None
+    return value if fields is None else tuple(getattr(value, name) for name in fields)
 
 
 def same_error(one: BaseException, other: BaseException) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from typing import Any
 
 import msgspec
@@ -10,7 +12,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rxphoenix.errors import MalformedFrame
-from rxphoenix.protocol.message import CLOSE, ERROR, HEARTBEAT, JOIN, LEAVE, REPLY, Frame, Message, Reply, is_reserved
+from rxphoenix.protocol.message import (
+    CLOSE,
+    ERROR,
+    HEARTBEAT,
+    JOIN,
+    LEAVE,
+    REPLY,
+    Frame,
+    Message,
+    Received,
+    Reply,
+    decode_json,
+    is_reserved,
+)
 from tests.protocol.strategies import json_values, names, refs
 
 
@@ -128,3 +143,26 @@ def test_frames_and_replies_compare_by_value_and_cannot_be_changed():
         Frame(b"x").data = b"y"  # pyright: ignore[reportAttributeAccessIssue]
     with pytest.raises(AttributeError):
         Reply("ok").status = "error"  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_a_message_from_the_wire_is_one_like_any_other_and_decodes_its_payload_once():
+    received = msgspec.json.decode(b'[null,null,"room:a","echo",{"a":[1]}]', type=Received)
+    assert received.raw is not None
+    assert received.payload is received.payload
+    assert received.raw is None
+    assert received == Message(None, None, "room:a", "echo", {"a": [1]})
+    assert repr(received) == "Message(None, None, 'room:a', 'echo', {'a': [1]})"
+
+
+@pytest.mark.parametrize("looked_at", [False, True])
+def test_a_message_can_be_copied_and_pickled_whether_it_was_looked_at_or_not(looked_at: bool):
+    message = Message.lazy("1", "2", "room:a", "echo", msgspec.Raw(b'{"a":1}'), decode_json)
+    if looked_at:
+        assert message.payload == {"a": 1}
+    for again in (copy.copy(message), copy.deepcopy(message), pickle.loads(pickle.dumps(message))):
+        assert again == Message("1", "2", "room:a", "echo", {"a": 1})
+
+
+def test_arguments_may_be_named():
+    assert Message(join_ref=None, ref=None, topic="room:a", event="echo", payload=1).payload == 1
+    assert Message(None, None, "room:a", "echo").payload is None
