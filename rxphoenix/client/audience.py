@@ -113,19 +113,27 @@ class Audience:
 
     def tell(self, message: Message) -> None:
         """Hand a message to the observers of all messages, then its payload to those of its event."""
-        observers = self._observers
-        everything, some = observers.get(None), observers.get(message.event)
-        readers = self._readers.get(message.event) if self._readers else None
-        if everything is not None:
-            deliver(everything, message)
+        event, observers = message.event, self._observers
+        # before any of them, because who is told may come or go
+        some = observers.get(event)
+        readers = self._readers.get(event, ()) if self._readers else ()
+        if None in observers:
+            deliver(observers[None], message)
         try:
             # straight from the wire first, because afterwards it is decoded
-            for group in readers or ():
+            for group in readers:
                 group.tell(message, self._context)
-            if some is not None:
-                deliver(some, message.payload)
+            payload = None if some is None else message.payload
         except MalformedFrame as error:
-            self._context.report(error, topic=message.topic, event=message.event)
+            self._context.report(error, topic=message.topic, event=event)
+            return
+        if some is not None:
+            for subscriber in some:
+                if not subscriber.stopped:  # what deliver() does, without the price of a call
+                    try:
+                        subscriber.on_next(payload)
+                    except Exception as error:
+                        subscriber.context.observer_raised(error, subscriber.topic, subscriber.event)
 
     def announce(self, joined: object) -> None:
         """Hand an accepted join to those who observe it now; whoever comes before they are told is told of it apart."""

@@ -55,12 +55,13 @@ class Owner(Protocol):
         """The handshake is done."""
         ...
 
-    def received(self, message: Message) -> None:
-        """A message has come, other than a reply that somebody awaits."""
+    @property
+    def received(self) -> Callable[[Message], None]:
+        """Called with each message other than a reply that somebody awaits."""
         ...
 
-    def heard(self, message: Message) -> None:
-        """A message has come, whatever it is; before anybody else sees it."""
+    def proven(self) -> None:
+        """The first message has come: the connection works."""
         ...
 
     def over(self, connection: Connection, error: PhoenixError) -> None:
@@ -96,6 +97,7 @@ class Connection:
         options: what it is made with.
         owner: who hears of it.
         on_latency: receives the round trips of its heartbeats, in seconds.
+        messages: tells who watches what has come, before anybody else sees it.
         sent: tells who watches what was written.
     """
 
@@ -105,6 +107,7 @@ class Connection:
         options: ConnectionOptions,
         owner: Owner,
         on_latency: Callable[[float], None],
+        messages: HotStream[Message],
         sent: HotStream[Message],
     ) -> None:
         self._context = context
@@ -112,7 +115,10 @@ class Connection:
         self._owner: Owner | None = owner
         self._finishing: Owner | None = owner
         self._on_latency = on_latency
+        self._messages = messages
         self._sent = sent
+        self._decode = options.serializer.decode
+        self._is_proven = False
         self._subscription = SerialDisposable()
         self._evaluations = CompositeDisposable()
         self._timer = Timer(context)
@@ -174,6 +180,7 @@ class Connection:
         )
         self._subscribed = True
         dispatcher = self._context.dispatcher
+        take = dispatcher.entrance(self._on_event)
         at_once = True
 
         def over(error: Exception | None) -> None:
@@ -185,7 +192,7 @@ class Connection:
         try:
             observable = options.transport.connect(request)
             self._subscription.disposable = observable.subscribe(
-                lambda event: dispatcher.post(self._on_event, event),
+                take,
                 over,
                 lambda: over(None),
                 scheduler=self._context.scheduler,
@@ -199,14 +206,6 @@ class Connection:
 
     def _took_too_long(self) -> None:
         self._end(ConnectTimeout(self._options.connect_timeout))
-
-    def _on_event(self, event: TransportEvent) -> None:
-        if self._owner is None:
-            return
-        if isinstance(event, Frame):
-            self._receive(event)
-        elif not self.is_open:
-            self._open(event)
 
     def _open(self, event: Opened) -> None:
         self._timer.stop()
@@ -363,22 +362,31 @@ class Connection:
 
     # -- receiving -----------------------------------------------------------------------------------------------
 
-    def _receive(self, frame: Frame) -> None:
+    def _on_event(self, event: TransportEvent) -> None:
         owner = self._owner
-        assert owner is not None
+        if owner is None:
+            return
+        if type(event) is not Frame:
+            if not self.is_open:
+                self._open(event)
+            return
         try:
-            message = self._options.serializer.decode(frame)
+            message = self._decode(event)
         except Exception as error:  # a serializer of a user's own may raise anything
             if not isinstance(error, MalformedFrame):
-                cause, error = error, MalformedFrame("the serializer could not read it", size=len(frame.data))
+                cause, error = error, MalformedFrame("the serializer could not read it", size=len(event.data))
                 error.__cause__ = cause
             self._context.report(error)
             return
-        owner.heard(message)
-        if self._owner is None:  # an observer of the messages closed or replaced us
-            return
-        event = message.event
-        if not (event == REPLY and self.replies.came(message)) and not (event == CLOSE and self._close_came(message)):
+        if not self._is_proven:
+            self._is_proven = True
+            owner.proven()
+        if self._messages.subscribers:
+            self._messages.emit_now(message)
+            if self._owner is None:  # an observer of the messages closed or replaced us
+                return
+        name = message.event
+        if not (name == REPLY and self.replies.came(message)) and not (name == CLOSE and self._close_came(message)):
             owner.received(message)
 
     # -- ending --------------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 __all__ = ["Dispatcher"]
 
 _R = TypeVar("_R")
+_T = TypeVar("_T")
 
 
 class Dispatcher:
@@ -42,13 +43,16 @@ class Dispatcher:
         try:
             return action(*arguments)
         finally:
-            try:
-                if self._queue or self._afterwards:
-                    self.drain()
-            finally:
-                self.running = False
-                if self._queue or self._afterwards:
-                    self._on_interrupted()
+            self._finish()
+
+    def _finish(self) -> None:
+        try:
+            if self._queue or self._afterwards:
+                self.drain()
+        finally:
+            self.running = False
+            if self._queue or self._afterwards:
+                self._on_interrupted()
 
     def post(self, action: Callable[..., object], *arguments: Any) -> None:
         """Do something as an event of its own: now if none is under way, else after the current ones."""
@@ -56,6 +60,25 @@ class Dispatcher:
             self._queue.append((action, arguments))
         else:
             self.run(action, *arguments)
+
+    def entrance(self, action: Callable[[_T], object]) -> Callable[[_T], None]:
+        """Make a function that does what ``post`` does with one action, sooner: every frame comes in this way."""
+        queue, afterwards = self._queue, self._afterwards
+
+        def enter(value: _T) -> None:
+            if self.running:
+                queue.append((action, (value,)))
+                return
+            self.running = True
+            try:
+                action(value)
+            finally:
+                if queue or afterwards:
+                    self._finish()
+                else:
+                    self.running = False
+
+        return enter
 
     emit = post
     """Deliver to observers: the same as ``post``, under the name that says what for."""

@@ -56,7 +56,7 @@ from rxphoenix.errors import (
 )
 from rxphoenix.protocol.backoff import REJOIN_DELAY, Delay, spread
 from rxphoenix.protocol.lifecycle import ChannelEvent, ChannelState
-from rxphoenix.protocol.message import CLOSE, ERROR, JOIN, REPLY, Message, Payload, is_reserved
+from rxphoenix.protocol.message import CLOSE, ERROR, JOIN, REPLY, RESERVED_PREFIX, Message, Payload
 from rxphoenix.protocol.serializer import EncodedPayload
 
 if TYPE_CHECKING:
@@ -416,17 +416,19 @@ class Join:
 
     def received(self, message: Message) -> None:
         """A message of this topic has come: route it, unless it belongs to another join."""
-        join_ref = message.join_ref
+        join_ref, event = message.join_ref, message.event
         if join_ref is not None and join_ref != self.join_ref:
             return
-        if is_reserved(message.event):
+        if event[:4] == RESERVED_PREFIX:
             self._received_reserved(message)
-        elif join_ref is not None or self.is_joined:
+        elif join_ref is not None or self.joined is not None:
             if self._cursor is not None:
                 self._cursor.see(message)
             self._audience.tell(message)
-            for attendance in self._attendances.by_event.get(message.event, ()):
-                attendance.received(message)
+            by_event = self._attendances.by_event
+            if event in by_event:
+                for attendance in by_event[event]:
+                    attendance.received(message)
 
     def _received_reserved(self, message: Message) -> None:
         if message.event == REPLY and message.ref is not None:

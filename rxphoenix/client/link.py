@@ -142,6 +142,7 @@ class Link:
         self.linger = linger
         self._random = random
         self._tenant: Tenant | None = None
+        self.received: Callable[[Message], None]
         self._leases = 0
         self._incarnation = 0
         self._asking: object | None = None
@@ -170,6 +171,7 @@ class Link:
     def serve(self, tenant: Tenant) -> None:
         """Say who lives on the link."""
         self._tenant = tenant
+        self.received = tenant.received
 
     @property
     def tenant(self) -> Tenant:
@@ -287,7 +289,7 @@ class Link:
         self._waiting.stop()
         self._closing = None
         self._become(SocketEvent.CONNECT)
-        self.connection = Connection(self._context, self._options, self, self.latency.emit, self.sent)
+        self.connection = Connection(self._context, self._options, self, self.latency.emit, self.messages, self.sent)
         self.connection.counts_before = (self._attempts, self._failures)
         # as an event of its own: functions of the user's may call anything
         self._context.dispatcher.post(self.connection.start, self.last_error)
@@ -301,21 +303,17 @@ class Link:
         """The handshake is done."""
         self._become(SocketEvent.OPENED)
         if self._failures:
-            self._proving.start(_PROVEN_AFTER, self._proven)
+            self._proving.start(_PROVEN_AFTER, self.proven)
         self._tell_watchers(None)
         self.tenant.opened(connection)
         self._context.flow.opened(connection)
 
-    def heard(self, message: Message) -> None:
-        """A message has come; the first one proves that the connection works."""
-        if self._failures:
-            self._proven()
-        if self.messages.subscribers:
-            self.messages.emit_now(message)
-
-    def received(self, message: Message) -> None:
-        """A message has come, other than an awaited reply."""
-        self.tenant.received(message)
+    def proven(self) -> None:
+        """It works: its first message has come, or it was open for long enough."""
+        self._proving.stop()
+        self._attempts = self._failures = 0
+        self._complaint = ("", 0)
+        self.last_error = None
 
     def over(self, connection: Connection, error: PhoenixError) -> None:
         """The attempt failed, or the open connection was lost: tell everybody, and try again after a delay."""
@@ -361,12 +359,6 @@ class Link:
             self._closing = None
             self._become(SocketEvent.ENDED)
         self._cool_down_if_idle()
-
-    def _proven(self) -> None:
-        self._proving.stop()
-        self._attempts = self._failures = 0
-        self._complaint = ("", 0)
-        self.last_error = None
 
     def _delay(self, error: PhoenixError) -> float | None:
         seconds = seconds_to_wait(self._context, self._reconnect_after, self._attempts, error, RECONNECT_DELAY)

@@ -7,7 +7,7 @@ What lives here: the data that layers hand to each other. What does not: how it 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeAlias, final
+from typing import Any, ClassVar, TypeAlias, final
 
 import msgspec
 
@@ -80,15 +80,18 @@ class Reply(msgspec.Struct, frozen=True):
     response: Payload = None
 
 
-_json_decoder: msgspec.json.Decoder[Payload] = msgspec.json.Decoder()
+_decode: Callable[[msgspec.Raw], Payload] = msgspec.json.Decoder().decode
 
 
 def decode_json(raw: msgspec.Raw) -> Payload:
     """Decode a payload of plain JSON; raises ``MalformedFrame`` if it is none."""
     try:
-        return _json_decoder.decode(raw)
+        return _decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedFrame(f"the payload is not JSON: {error}", size=len(raw)) from error
+
+
+_Raw = msgspec.Raw
 
 
 class _Undecoded(msgspec.Struct, frozen=True, gc=False):
@@ -126,6 +129,9 @@ class Message(msgspec.Struct, array_like=True, forbid_unknown_fields=True, eq=Fa
     payload: Payload = None
     """The payload, decoded on the first look; raises ``MalformedFrame`` if it cannot be."""
 
+    _kept: ClassVar[Any]
+    """The slot of the payload, which has it as it came."""
+
     @classmethod
     def lazy(
         cls,
@@ -142,7 +148,7 @@ class Message(msgspec.Struct, array_like=True, forbid_unknown_fields=True, eq=Fa
     @property
     def raw(self) -> msgspec.Raw | None:
         """The payload as it came, or ``None`` once it has been decoded or where it came decoded."""
-        kept = _kept(self)
+        kept = self._kept
         if type(kept) is _Undecoded:
             return kept.raw
         return kept if type(kept) is msgspec.Raw else None
@@ -150,8 +156,22 @@ class Message(msgspec.Struct, array_like=True, forbid_unknown_fields=True, eq=Fa
     @property
     def json(self) -> msgspec.Raw | None:
         """What ``raw`` is, where the serializer decodes it as plain JSON and nothing else; otherwise ``None``."""
-        kept = _kept(self)
+        kept = self._kept
         return kept if type(kept) is msgspec.Raw else None
+
+    def _look(self) -> Payload:
+        kept = self._kept
+        if type(kept) is _Raw:
+            try:
+                value = _decode(kept)
+            except (ValueError, RecursionError):
+                value = decode_json(kept)  # which says what is wrong
+        elif type(kept) is _Undecoded:
+            value = kept.decode(kept.raw)
+        else:
+            return kept
+        _keep(self, value)
+        return value
 
     def with_payload(self, payload: Payload) -> Message:
         """The same message with another payload."""
@@ -177,25 +197,11 @@ class Message(msgspec.Struct, array_like=True, forbid_unknown_fields=True, eq=Fa
         return Message, (self.join_ref, self.ref, self.topic, self.event, self.payload)
 
 
-# The slot of the payload, which has it as it came; what users see in its place decodes it.
+# What users see in the place of the slot decodes what is in it.
 _slot: Any = Message.payload
-_kept, _keep = _slot.__get__, _slot.__set__
-_Raw = msgspec.Raw
-
-
-def _payload(message: Message) -> Payload:
-    kept = _kept(message)
-    if type(kept) is _Raw:
-        kept = decode_json(kept)
-    elif type(kept) is _Undecoded:
-        kept = kept.decode(kept.raw)
-    else:
-        return kept
-    _keep(message, kept)
-    return kept
-
-
-setattr(Message, "payload", property(_payload, _keep))  # noqa: B010 - no assignment that a type checker knows
+_keep = _slot.__set__
+setattr(Message, "_kept", _slot)  # noqa: B010 - this and the next are no assignments that a type checker knows
+setattr(Message, "payload", property(vars(Message)["_look"], _keep))  # noqa: B010
 
 
 class Received(Message, array_like=True, forbid_unknown_fields=True, eq=False):

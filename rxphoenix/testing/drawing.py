@@ -85,8 +85,9 @@ def same_value(one: Any, other: Any) -> bool:
 
 def _fields(value: Any) -> tuple[Any, ...]:
     # by attribute, because a message decodes its payload when it is looked at
-    fields = value.__struct_fields__ if isinstance(value, msgspec.Struct) else None
-    return value if fields is None else tuple(getattr(value, name) for name in fields)
+    if isinstance(value, msgspec.Struct):
+        return tuple(getattr(value, name) for name in value.__struct_fields__)
+    return value
 
 
 def same_error(one: BaseException, other: BaseException) -> bool:

@@ -8,19 +8,36 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from typing import NamedTuple, cast
 
 from reactivex import Observable, abc
 from reactivex.disposable import Disposable
+from reactivex.internal import default_error
 
 from rxphoenix.errors import ConnectionFault, ConnectionLost
 from rxphoenix.protocol.message import Frame
 from rxphoenix.transports.base import CloseRequest, ConnectRequest, TransportEvent
 
-__all__ = ["MAX_UNSENT_SIZE", "Carrier", "carried", "check_size"]
+__all__ = ["MAX_UNSENT_SIZE", "Callbacks", "Carrier", "carried", "check_size"]
 
 
 MAX_UNSENT_SIZE = 64 * 1024 * 1024
 """How many bytes of frames wait to be sent at most, unless a user says otherwise."""
+
+
+class Callbacks(NamedTuple):
+    """Callbacks in the place of an observer."""
+
+    on_next: abc.OnNext[TransportEvent]
+    on_error: abc.OnError
+    on_completed: abc.OnCompleted
+
+
+def _ignore(_value: object = None) -> None:
+    return None
+
+
+_NOBODY = Callbacks(_ignore, _ignore, _ignore)
 
 
 class Carrier(ABC):
@@ -32,9 +49,7 @@ class Carrier(ABC):
         max_unsent_size: how many bytes of frames wait to be sent at most.
     """
 
-    def __init__(
-        self, request: ConnectRequest, observer: abc.ObserverBase[TransportEvent], max_unsent_size: int
-    ) -> None:
+    def __init__(self, request: ConnectRequest, observer: Callbacks, max_unsent_size: int) -> None:
         self._request = request
         self._observer = observer
         self._max_unsent_size = max_unsent_size
@@ -103,6 +118,7 @@ class Carrier(ABC):
     def drop(self) -> None:
         """Abandon it: what waits to be written is not, and nothing more is emitted."""
         self._asked = True
+        self._observer = _NOBODY
         if self._task is not None and not self._task.done() and not self._task.get_loop().is_closed():
             self._task.cancel()
 
@@ -132,17 +148,33 @@ def check_size(name: str, size: int) -> int:
     return size
 
 
-def carried(make: Callable[[abc.ObserverBase[TransportEvent]], Carrier], name: str) -> Observable[TransportEvent]:
+class _Carried(Observable[TransportEvent]):
+    """An observable that calls its observer itself, without RxPY's wrapper: a carrier stops by itself when dropped."""
+
+    def __init__(self, start: Callable[[Callbacks], abc.DisposableBase]) -> None:
+        super().__init__()
+        self._start = start
+
+    def subscribe(
+        self,
+        on_next: abc.ObserverBase[TransportEvent] | abc.OnNext[TransportEvent] | None = None,
+        on_error: abc.OnError | None = None,
+        on_completed: abc.OnCompleted | None = None,
+        *,
+        scheduler: abc.SchedulerBase | None = None,
+    ) -> abc.DisposableBase:
+        if on_next is not None and hasattr(on_next, "on_next"):
+            observer = cast("abc.ObserverBase[TransportEvent]", on_next)
+            return self._start(Callbacks(observer.on_next, observer.on_error, observer.on_completed))
+        receive = cast("abc.OnNext[TransportEvent] | None", on_next)
+        return self._start(Callbacks(receive or _ignore, on_error or default_error, on_completed or _ignore))
+
+
+def carried(make: Callable[[Callbacks], Carrier], name: str) -> Observable[TransportEvent]:
     """Make the cold observable whose subscriptions are carried by a task each.
 
     Arguments:
         make: makes the carrier of one subscription.
         name: the name of its task.
     """
-
-    def subscribe(
-        observer: abc.ObserverBase[TransportEvent], scheduler: abc.SchedulerBase | None = None
-    ) -> abc.DisposableBase:
-        return make(observer).start(name)
-
-    return Observable(subscribe)
+    return _Carried(lambda observer: make(observer).start(name))

@@ -43,7 +43,7 @@ from rxphoenix.protocol.address import AUTH_TOKEN_HEADER, SESSION_TOKEN_HEADER
 from rxphoenix.protocol.message import Frame
 from rxphoenix.protocol.polling import MOST_FRAMES, Answer, Batch, read_answer, take_batch
 from rxphoenix.transports.base import CloseRequest, ConnectRequest, Opened, TransportEvent
-from rxphoenix.transports.carrier import MAX_UNSENT_SIZE, Carrier, carried, check_size
+from rxphoenix.transports.carrier import MAX_UNSENT_SIZE, Callbacks, Carrier, carried, check_size
 from rxphoenix.transports.http import http_session, refusal, without_address
 from rxphoenix.transports.waiting import call_after, pause, time_limit
 
@@ -170,9 +170,7 @@ class _Lessons:
 class _Session(Carrier):
     """One session, run by one task, and two more: one polls, one posts."""
 
-    def __init__(
-        self, transport: LongPoll, request: ConnectRequest, observer: abc.ObserverBase[TransportEvent]
-    ) -> None:
+    def __init__(self, transport: LongPoll, request: ConnectRequest, observer: Callbacks) -> None:
         super().__init__(request, observer, transport.max_unsent_size)
         self._transport = transport
         self._lessons = cast("_Lessons", request.memory.setdefault(LongPoll, _Lessons()))

@@ -10,20 +10,20 @@ from __future__ import annotations
 
 import asyncio
 import ssl as ssl_module
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from contextvars import ContextVar
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
 
 import aiohttp
-from reactivex import Observable, abc
+from reactivex import Observable
 
 from rxphoenix.errors import ConnectionFault, ConnectionLost, ConnectionRefused
 from rxphoenix.protocol.address import auth_subprotocols
 from rxphoenix.protocol.message import Frame
 from rxphoenix.transports.base import CloseRequest, ConnectRequest, Opened, TransportEvent
-from rxphoenix.transports.carrier import MAX_UNSENT_SIZE, Carrier, carried, check_size
+from rxphoenix.transports.carrier import MAX_UNSENT_SIZE, Callbacks, Carrier, carried, check_size
 from rxphoenix.transports.http import http_session, refusal, without_address
 
 __all__ = ["WebSocket"]
@@ -108,9 +108,7 @@ class WebSocket:
 class _Connection(Carrier):
     """One connection, run by one task; a second one writes while the first one reads."""
 
-    def __init__(
-        self, transport: WebSocket, request: ConnectRequest, observer: abc.ObserverBase[TransportEvent]
-    ) -> None:
+    def __init__(self, transport: WebSocket, request: ConnectRequest, observer: Callbacks) -> None:
         super().__init__(request, observer, transport.max_unsent_size)
         self._transport = transport
         self._outgoing: asyncio.Queue[Frame | CloseRequest] = asyncio.Queue()
@@ -171,24 +169,25 @@ class _Connection(Carrier):
                 await ws.close()
 
     async def _read(self, ws: aiohttp.ClientWebSocketResponse[bool]) -> ConnectionFault:
-        on_next = self._observer.on_next
-        receive = ws.receive
+        observer = self._observer
+        on_next: Callable[[Frame], object] = observer.on_next
+        receive: Callable[[], Awaitable[Any]] = ws.receive
         text, binary = aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY
-        while True:
-            message = await receive()
-            kind = message.type
+        while self._observer is observer:  # whoever is told may drop the connection
+            kind, data, extra = await receive()
             while self._held and (kind is text or kind is binary):  # what follows stays in the network
                 await self._flowing.wait()
             if kind is text:
-                on_next(Frame(cast("bytes", message.data)))
+                on_next(Frame(data))
             elif kind is binary:
-                on_next(Frame(cast("bytes", message.data), binary=True))
+                on_next(Frame(data, binary=True))
             elif kind is aiohttp.WSMsgType.CLOSE:
-                return ConnectionLost(message.extra or "", code=cast("int", message.data) or None)  # 0: it has none
+                return ConnectionLost(extra or "", code=data or None)  # 0: it has none
             elif kind is aiohttp.WSMsgType.ERROR:
-                return _broken(message.data)
+                return _broken(data)
             else:
-                return ConnectionLost("the connection dropped without a close frame")
+                break
+        return ConnectionLost("the connection dropped without a close frame")
 
     async def _write(self, ws: aiohttp.ClientWebSocketResponse[bool]) -> None:
         while True:
