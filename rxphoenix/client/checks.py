@@ -5,6 +5,7 @@ What lives here: checks of what users give. What does not: what is done with it.
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Mapping
 from typing import Any, cast
@@ -17,6 +18,7 @@ __all__ = [
     "check_count",
     "check_delay",
     "check_event",
+    "check_function",
     "check_headers",
     "check_name",
     "check_optional_seconds",
@@ -103,6 +105,21 @@ def check_headers(headers: Any) -> Mapping[str, str]:
 def check_optional_seconds(name: str, seconds: float | None) -> float | None:
     """Return a number of seconds or ``None``; raises ``ValueError`` or ``TypeError`` for anything else."""
     return None if seconds is None else check_seconds(name, seconds)
+
+
+def check_function(name: str, function: Any, *arguments: str) -> None:
+    """Raise ``TypeError`` for what is no plain function of so many arguments."""
+    problem = f"{name} must be a plain function of ({', '.join(arguments)}), not {function!r}"
+    if not callable(function) or inspect.iscoroutinefunction(function):
+        raise TypeError(problem)
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # some builtins have none: they are taken at their word
+        return
+    try:
+        signature.bind(*arguments)
+    except TypeError as error:
+        raise TypeError(f"{problem}: {error}") from None
 
 
 def check_delay(name: str, delay: Delay | None) -> Delay | None:

@@ -21,7 +21,7 @@ from reactivex.scheduler.eventloop import AsyncIOScheduler, AsyncIOThreadSafeSch
 from rxphoenix.client.complaints import Complaints
 from rxphoenix.client.dispatch import Dispatcher
 from rxphoenix.client.flow import Flow
-from rxphoenix.errors import NoEventLoop, WrongThread
+from rxphoenix.errors import NoEventLoop, PayloadMismatch, WrongThread
 
 __all__ = ["Clock", "Context", "Fault", "logger"]
 
@@ -247,10 +247,18 @@ class Context:
         if self._report is not None:
             self._report(Fault(topic, event, error))
 
-    def complain(self, words: str, *arguments: object, error: Exception | None = None) -> None:
+    def complain(
+        self, words: str, *arguments: object, error: Exception | None = None, level: int = logging.ERROR
+    ) -> None:
         """Log something that this program should know of; not too much of it, because a server may be the cause."""
         if self._clock is None or self._complaints.may_be_said(self._clock.monotonic()):
-            logger.error(words, *arguments, exc_info=error)
+            logger.log(level, words, *arguments, exc_info=error)
+
+    def unseen(self, fault: Fault) -> None:
+        """Nobody watches ``socket.errors``: log what has left a stream silent, if nothing else tells of it."""
+        if isinstance(fault.error, PayloadMismatch):
+            words = "a payload %s is no %s and was left out; socket.errors tells what does not fit"
+            self.complain(words, _of(fault.topic, fault.event), fault.error.type, level=logging.WARNING)
 
     def observer_raised(self, error: Exception, topic: str | None, event: str | None) -> None:
         """An observer raised: log it with its traceback and report it."""

@@ -6,10 +6,10 @@ it is kept by the join (``attendance.py``).
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
+from rxphoenix.client.checks import check_function
 from rxphoenix.client.context import Context
 from rxphoenix.client.join import Join
 from rxphoenix.client.leased import ChannelOptions, Leased
@@ -130,7 +130,7 @@ class Presence(_PresencePart[PresenceSnapshot[_M]], Generic[_M]):
             that list left out.
 
         Raises:
-            TypeError: ``chooser`` cannot be called, or is an ``async def`` function.
+            TypeError: ``chooser`` cannot be called with a key and an entry, or is an ``async def`` function.
 
         ```text
         phoenix room:a    --x--s
@@ -146,8 +146,7 @@ class Presence(_PresencePart[PresenceSnapshot[_M]], Generic[_M]):
         ```
         Marbles: `marbles/presence-before-the-state.marble`
         """
-        if not callable(chooser) or inspect.iscoroutinefunction(chooser):
-            raise TypeError(f"chooser must be a plain function of (key, entry), not {chooser!r}")
+        check_function("chooser", chooser, "key", "entry")
 
         def choose(snapshot: PresenceSnapshot[_M]) -> tuple[_R, ...]:
             return tuple([chooser(entry.key, entry) for entry in snapshot])

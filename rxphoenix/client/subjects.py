@@ -344,6 +344,8 @@ class StateStream(HotStream[_T]):
 class FaultStream(HotStream[Fault]):
     """What ``socket.errors`` is: an observer of it that raises is only logged, or it would hear of itself for ever.
 
+    A payload that does not fit is logged if nobody watches: else a stream would be silent, and nobody knew why.
+
     ```text
     drops         --y
     joins room:a  ----a
@@ -356,6 +358,13 @@ class FaultStream(HotStream[Fault]):
     ```
     Marbles: `marbles/errors.marble`
     """
+
+    def emit(self, value: Fault) -> None:
+        """Tell all observers, in turn with everything else that is emitted."""
+        if self.subscribers:
+            super().emit(value)
+        else:
+            self._context.unseen(value)
 
     def _deliver(self, value: Fault) -> None:
         for subscriber in self.subscribers:

@@ -39,6 +39,8 @@ _WIDTH = 1 << _BITS
 _MASK = _WIDTH - 1
 _SHOWN = 5
 
+_NOT_BY_KEY = "a PresenceSnapshot is a list of entries; a PresenceState has them by key: see presence.state"
+
 
 class PresenceEntry(msgspec.Struct, Generic[_M_co], frozen=True):
     """One key that is present, with all that the server says of it.
@@ -115,7 +117,14 @@ class PresenceSnapshot(Sequence[PresenceEntry[_M_co]], Generic[_M_co]):
     def __getitem__(self, index: slice) -> PresenceSnapshot[_M_co]: ...
 
     def __getitem__(self, index: int | slice) -> PresenceEntry[_M_co] | PresenceSnapshot[_M_co]:
+        if isinstance(index, str):
+            raise TypeError(_NOT_BY_KEY)
         return PresenceSnapshot(self.entries[index]) if isinstance(index, slice) else self.entries[index]
+
+    def __contains__(self, value: object) -> bool:
+        if isinstance(value, str):
+            raise TypeError(_NOT_BY_KEY)
+        return value in self.entries
 
     def __len__(self) -> int:
         return self._length

@@ -738,7 +738,7 @@ def test_misuse_is_refused_at_the_call(marbles: World):
         presence.of(7)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="nothing can be read as"):
         room.channel.presence(threading.Lock)
-    for chooser in (None, "key", coroutine):
+    for chooser in (None, "key", coroutine, lambda entry: entry, lambda key, entry, more: key):
         with pytest.raises(TypeError, match="chooser must be a plain function"):
             presence.list_by(chooser)  # type: ignore[arg-type]
 

@@ -49,6 +49,21 @@ def test_a_payload_that_does_not_fit_is_reported_and_stops_nobody(marbles: World
     marbles.expect(room.pipe(ops.map(lambda message: message.payload))).to_be("-gbg", NAMES)
 
 
+def test_a_payload_that_does_not_fit_is_logged_if_nobody_watches_the_errors(
+    marbles: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    room = readings(marbles, "-gbg").socket().channel("room:a")
+    marbles.expect(room.on("reading", type=Reading)).to_be("-G-G", NAMES)
+    marbles.run(until=0.005)
+    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
+        (
+            "WARNING",
+            "a payload on topic 'room:a', event 'reading' is no Reading and was left out; "
+            "socket.errors tells what does not fit",
+        )
+    ]
+
+
 def test_one_that_is_strict_ends_with_the_error_and_nobody_else_does(marbles: World) -> None:
     socket = readings(marbles, "-gbg").socket()
     room = socket.channel("room:a")

@@ -35,6 +35,13 @@ def test_a_snapshot_is_a_sequence():
     assert not PresenceSnapshot()
 
 
+def test_a_snapshot_asked_for_a_key_names_the_remedy():
+    snapshot: Any = PresenceSnapshot(entries("ann"))
+    for ask in (lambda: "ann" in snapshot, lambda: snapshot["ann"]):
+        with pytest.raises(TypeError, match=r"presence\.state"):
+            ask()
+
+
 def test_snapshots_are_equal_if_their_entries_are():
     one: PresenceSnapshot[int] = PresenceSnapshot(entries("a", "b"))
     assert one == PresenceSnapshot(entries("a", "b"))
