@@ -177,6 +177,7 @@ class Connection:
             headers,
             options.session,
             options.memory,
+            options.connect_timeout,
         )
         self._subscribed = True
         dispatcher = self._context.dispatcher

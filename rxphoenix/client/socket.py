@@ -43,7 +43,7 @@ from rxphoenix.protocol.address import Params, parse_endpoint
 from rxphoenix.protocol.backoff import RECONNECT_DELAY, REJOIN_DELAY, Delay
 from rxphoenix.protocol.message import PHOENIX, Message, Payload
 from rxphoenix.protocol.serializer import EncodedPayload, JSONSerializer, Serializer
-from rxphoenix.transports.base import Transport
+from rxphoenix.transports.base import Transport, check_transport
 
 __all__ = ["Socket"]
 
@@ -123,7 +123,7 @@ class Socket(SocketStreams):
             params=Provider[Params]("params", {} if params is None else _snapshot(params), check_params),
             auth_token=Provider[str | None]("auth_token", auth_token, check_token),
             headers=Provider[Mapping[str, str]]("headers", {} if headers is None else headers, check_headers),
-            transport=transport or _default_transport(),
+            transport=_default_transport() if transport is None else check_transport("transport", transport),
             serializer=self._serializer,
             session=session,
             connect_timeout=check_seconds("connect_timeout", connect_timeout),

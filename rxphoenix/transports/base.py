@@ -13,8 +13,9 @@ What lives here: the types both sides share. What does not: anything that reads 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import msgspec
 from reactivex import Observable, abc
@@ -22,7 +23,16 @@ from reactivex import Observable, abc
 from rxphoenix.protocol.address import Address
 from rxphoenix.protocol.message import Frame
 
-__all__ = ["CloseRequest", "Closing", "ConnectRequest", "Opened", "Ping", "Transport", "TransportEvent"]
+__all__ = [
+    "CloseRequest",
+    "Closing",
+    "ConnectRequest",
+    "Opened",
+    "Ping",
+    "Transport",
+    "TransportEvent",
+    "check_transport",
+]
 
 
 class Opened(msgspec.Struct, frozen=True):
@@ -111,6 +121,7 @@ class ConnectRequest(msgspec.Struct, frozen=True):
         headers: additional HTTP headers.
         session: what the user gave as ``session``, for the transports that can use it.
         memory: what a transport keeps from one attempt of the same socket to the next, by its own key.
+        timeout: seconds that the client gives the attempt; then it drops it.
     """
 
     address: Address
@@ -121,6 +132,7 @@ class ConnectRequest(msgspec.Struct, frozen=True):
     headers: Mapping[str, str] = {}
     session: object | None = None
     memory: dict[object, object] = {}
+    timeout: float = math.inf
 
     def __repr__(self) -> str:
         return f"ConnectRequest({self.address!r})"
@@ -146,3 +158,12 @@ class Transport(Protocol):
     def connect(self, request: ConnectRequest) -> Observable[TransportEvent]:
         """Make the cold observable of one connection; nothing happens before it is subscribed."""
         ...
+
+
+def check_transport(name: str, transport: Any) -> Transport:
+    """Return a transport; raises ``TypeError`` for what cannot be one, such as a class."""
+    if isinstance(transport, type):
+        raise TypeError(f"{name} must be a transport, not the class {transport.__name__}; write {transport.__name__}()")
+    if not callable(getattr(transport, "connect", None)):
+        raise TypeError(f"{name} must be a transport, for example LongPoll(), not {transport!r}")
+    return transport

@@ -24,7 +24,6 @@ Source: the "Long polling" part of the protocol page, for what the official clie
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Callable
 from typing import cast
 
@@ -33,9 +32,18 @@ from reactivex import Observable, abc
 from reactivex.disposable import Disposable, SerialDisposable
 
 from rxphoenix.errors import ConnectionRefused, ConnectTimeout
-from rxphoenix.transports.base import CloseRequest, Closing, ConnectRequest, Opened, Ping, Transport, TransportEvent
-from rxphoenix.transports.memory import FallbackMemory, InProcessMemory
-from rxphoenix.transports.waiting import deadline
+from rxphoenix.transports.base import (
+    CloseRequest,
+    Closing,
+    ConnectRequest,
+    Opened,
+    Ping,
+    Transport,
+    TransportEvent,
+    check_transport,
+)
+from rxphoenix.transports.memory import FallbackMemory, InProcessMemory, check_memory
+from rxphoenix.transports.waiting import check_seconds, deadline
 
 __all__ = ["Fallback"]
 
@@ -66,6 +74,7 @@ class Fallback:
     did; the other error is the ``__cause__``.
 
     Raises:
+        TypeError: a transport or the memory is none.
         ValueError: ``after`` is not a positive number.
 
     ```text
@@ -97,12 +106,10 @@ class Fallback:
     def __init__(
         self, first: Transport, second: Transport, *, after: float = 2.5, memory: FallbackMemory | None = None
     ) -> None:
-        if not (math.isfinite(after) and after > 0):
-            raise ValueError(f"after must be a positive number of seconds, not {after!r}")
-        self.first = first
-        self.second = second
-        self.after = after
-        self._memory = InProcessMemory() if memory is None else memory
+        self.first = check_transport("the first transport", first)
+        self.second = check_transport("the second transport", second)
+        self.after = check_seconds("after", after)
+        self._memory = InProcessMemory() if memory is None else check_memory(memory)
 
     def connect(self, request: ConnectRequest) -> Observable[TransportEvent]:
         """Make the cold observable of one connection, by whichever transport works."""
@@ -189,6 +196,14 @@ class _Attempt:
             return
         progress, fallback = self._progress, self._fallback
         is_first, progress.has_begun = not progress.has_begun, True
+        if is_first and 2 * fallback.after >= self._request.timeout:
+            _logger.warning(
+                "%s: a fallback after %g s may wait for twice as long, and of %g s that leaves no time to connect; "
+                "give it a smaller after=, or the socket a longer connect_timeout=",
+                self._request.address.endpoint,
+                fallback.after,
+                self._request.timeout,
+            )
         if progress.first_works:
             self._settled = True
             self._connect(fallback.first, self._observer.on_next, self._fail)

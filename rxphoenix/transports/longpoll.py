@@ -26,7 +26,6 @@ Source: the "Long polling" part of the protocol page.
 from __future__ import annotations
 
 import asyncio
-import math
 import ssl as ssl_module
 from collections import deque
 from contextvars import ContextVar
@@ -45,12 +44,15 @@ from rxphoenix.protocol.polling import MOST_FRAMES, Answer, Batch, read_answer, 
 from rxphoenix.transports.base import CloseRequest, ConnectRequest, Opened, TransportEvent
 from rxphoenix.transports.carrier import MAX_UNSENT_SIZE, Callbacks, Carrier, carried, check_size
 from rxphoenix.transports.http import http_session, refusal, without_address
-from rxphoenix.transports.waiting import call_after, pause, time_limit
+from rxphoenix.transports.waiting import call_after, check_seconds, pause, time_limit
 
 __all__ = ["LongPoll"]
 
 _KEEP_ALIVE = 4.0
 """Seconds that an idle connection is kept: less than the 5 s after which the first servers hang up, Cowboy for one."""
+
+_USUAL_WINDOW = 10.0
+"""Seconds after which a server answers a poll though it has nothing to tell, unless it is told otherwise."""
 
 _PATIENCE = 10.0
 """Seconds after a 408 in which a session that seems to be gone may still be busy; it dies soon after."""
@@ -94,7 +96,7 @@ class LongPoll:
     so is how long connections are kept; it needs two connections to the server at once.
 
     Raises:
-        ValueError: a number is out of its range.
+        TypeError, ValueError: a number is none, or out of its range.
 
     Example:
         ```python
@@ -114,9 +116,7 @@ class LongPoll:
         proxy: str | None = None,
         trust_env: bool = False,
     ) -> None:
-        if not (math.isfinite(timeout) and timeout > 0):
-            raise ValueError(f"timeout must be a positive number of seconds, not {timeout!r}")
-        self.timeout = timeout
+        self.timeout = check_seconds("timeout", timeout)
         self.trust_env = trust_env
         self.max_unsent_size = check_size("max_unsent_size", max_unsent_size)
         self._max_answer_size = check_size("max_answer_size", max_answer_size)
@@ -438,7 +438,7 @@ class _Session(Carrier):
         except MalformedFrame as error:
             fault = self._fault(str(error))
         except TimeoutError:
-            fault = self._fault(f"no answer within {transport.timeout:g} s")
+            fault = self._fault(self._no_answer(method))
             if batch is not None and batch.count > 1:  # it may have been slow joins, and will be again
                 self._lessons.frames_at_once = 1
         except Exception as error:  # whatever it is, its words may hold an address
@@ -448,6 +448,12 @@ class _Session(Carrier):
         finally:
             _current.reset(mark)  # what observers do in this context is their own business
         raise fault  # here, so that no __context__ leads to an error that shows the address
+
+    def _no_answer(self, method: str) -> str:
+        words = f"no answer within {self._transport.timeout:g} s"
+        if method == "GET" and self._token is not None and self._transport.timeout <= _USUAL_WINDOW:
+            words += f", but servers answer a poll after {_USUAL_WINDOW:g} s if they are not told otherwise"
+        return words
 
     def _fault(self, words: str) -> ConnectionFault:
         return ConnectionRefused(words) if self._token is None else ConnectionLost(words)

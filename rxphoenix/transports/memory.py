@@ -12,11 +12,11 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
-__all__ = ["FallbackMemory", "FileMemory", "InProcessMemory"]
+__all__ = ["FallbackMemory", "FileMemory", "InProcessMemory", "check_memory"]
 
 _logger = logging.getLogger("rxphoenix")
 
@@ -61,6 +61,15 @@ class FallbackMemory(Protocol):
     def forget(self, endpoint: str) -> None:
         """Note that it is not needed."""
         ...
+
+
+def check_memory(memory: Any) -> FallbackMemory:
+    """Return a memory; raises ``TypeError`` for what lacks one of its methods, or is a class."""
+    methods = ("needed_at", "remember", "forget")
+    if isinstance(memory, type) or not all(callable(getattr(memory, method, None)) for method in methods):
+        remedy = f"an object with {', '.join(methods)}, for example FileMemory('phoenix.jsonl')"
+        raise TypeError(f"memory must be {remedy}, not {memory!r}")
+    return memory
 
 
 class InProcessMemory:

@@ -6,18 +6,29 @@ What lives here: calls to come, a pause, and limits to how long something may ta
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from typing import Any
 
 from reactivex import abc
 from reactivex.disposable import SerialDisposable
 
-__all__ = ["call_after", "deadline", "pause", "time_limit"]
+__all__ = ["call_after", "check_seconds", "deadline", "pause", "time_limit"]
 
 _LATE = timedelta(seconds=1)
 _REPRIEVE = 1.0
 """Seconds that a limit is put off if its time comes late: what came meanwhile has not been read yet."""
+
+
+def check_seconds(name: str, seconds: Any) -> float:
+    """Return a time to wait; raises ``TypeError`` or ``ValueError`` for what is no positive number of seconds."""
+    if not isinstance(seconds, (int, float)) or isinstance(seconds, bool):
+        raise TypeError(f"{name} must be a number of seconds, not {seconds!r}")
+    if not (math.isfinite(seconds) and seconds > 0):
+        raise ValueError(f"{name} must be a positive number of seconds, not {seconds!r}")
+    return seconds
 
 
 def call_after(scheduler: abc.SchedulerBase, seconds: float, action: Callable[[], object]) -> abc.DisposableBase:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +11,16 @@ import pytest
 from reactivex import Observable, abc
 from reactivex.disposable import Disposable
 
-from rxphoenix import ConnectionLost, ConnectionRefused, ConnectTimeout, Fallback, Frame, InProcessMemory, Socket
+from rxphoenix import (
+    ConnectionLost,
+    ConnectionRefused,
+    ConnectTimeout,
+    Fallback,
+    Frame,
+    InProcessMemory,
+    Socket,
+    WebSocket,
+)
 from rxphoenix.transports.base import CloseRequest, Closing, ConnectRequest, Opened, Transport, TransportEvent
 from tests.client.virtual import Attempt, Recorder, World
 from tests.transports.test_base import request as any_request
@@ -525,6 +535,38 @@ def test_a_late_word_of_the_first_is_not_heard(two: Two) -> None:
 def test_a_time_that_is_none_is_refused(two: Two, after: float) -> None:
     with pytest.raises(ValueError, match=f"after must be a positive number of seconds, not {after!r}"):
         Fallback(two.first, two.second, after=after)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"first": WebSocket}, "the first transport must be a transport, not the class WebSocket; write WebSocket()"),
+        ({"second": "longpoll"}, "the second transport must be a transport, for example LongPoll(), not 'longpoll'"),
+        ({"after": "2.5"}, "after must be a number of seconds, not '2.5'"),
+        ({"memory": "phoenix.jsonl"}, "memory must be an object with needed_at, remember, forget, for example"),
+        ({"memory": InProcessMemory}, "memory must be an object with needed_at"),
+    ],
+)
+def test_what_is_none_is_refused_at_the_call(two: Two, arguments: dict[str, Any], words: str) -> None:
+    usual: dict[str, Any] = {"first": two.first, "second": two.second}
+    with pytest.raises(TypeError, match=re.escape(words)):
+        Fallback(**usual | arguments)
+
+
+@pytest.mark.parametrize(("connect_timeout", "fits"), [(5.1, True), (5, False)])
+def test_a_time_that_leaves_none_to_fall_back_is_warned_of_once(
+    two: Two, caplog: pytest.LogCaptureFixture, connect_timeout: float, fits: bool
+) -> None:
+    socket = two.socket(connect_timeout=connect_timeout)
+    socket.connect()
+    two.run(1)
+    socket.reconnect()
+    two.run(2)
+    warning = (
+        "ws://phoenix.test/socket: a fallback after 2.5 s may wait for twice as long, and of 5 s that leaves no time "
+        "to connect; give it a smaller after=, or the socket a longer connect_timeout="
+    )
+    assert [record.getMessage() for record in caplog.records] == ([] if fits else [warning])
 
 
 def test_a_first_transport_that_floods_before_it_answers_is_one_that_does_not_work(two: Two) -> None:

@@ -400,7 +400,7 @@ async def test_an_answer_that_drips_is_ended_by_the_time_limit_of_a_request():
 
     async with listening(script, LongPoll(timeout=0.3)) as listener:
         await listener.opened()
-        assert str(await listener.error()) == "connection lost: no answer within 0.3 s"
+        assert str(await listener.error()).startswith("connection lost: no answer within 0.3 s")
 
 
 async def test_an_answer_of_very_many_messages_leaves_time_to_others():

@@ -411,6 +411,18 @@ async def test_the_time_limit_is_a_users_choice():
         assert (await lost(session)).reason == "no answer within 70 s"
 
 
+async def test_a_time_limit_that_is_shorter_than_a_servers_window_is_named():
+    async with polling_peer() as peer:
+        scheduler = VirtualScheduler()
+        session = Session(peer, LongPoll(timeout=5), scheduler=scheduler)
+        await peer.open()
+        await session.listener.opened()
+        scheduler.pass_until(5 * SECOND)
+        assert (await lost(session)).reason == (
+            "no answer within 5 s, but servers answer a poll after 10 s if they are not told otherwise"
+        )
+
+
 async def test_a_users_own_time_limits_do_not_end_a_poll():
     async with polling_peer() as peer, aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=1e-9)) as http:
         session = Session(peer, session=http)
@@ -1033,11 +1045,12 @@ async def test_tls_is_verified_as_it_was_said(ssl: Any):
     [
         ({"timeout": 0}, "timeout must be a positive number of seconds, not 0"),
         ({"timeout": float("nan")}, "timeout must be a positive number of seconds, not nan"),
+        ({"timeout": "20"}, "timeout must be a number of seconds, not '20'"),
         ({"max_answer_size": 0}, "max_answer_size must be a positive number of bytes, not 0"),
     ],
 )
 def test_numbers_out_of_their_range_are_refused(options: dict[str, Any], words: str):
-    with pytest.raises(ValueError, match=words):
+    with pytest.raises((TypeError, ValueError), match=words):
         LongPoll(**options)
 
 
