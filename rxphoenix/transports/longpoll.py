@@ -28,10 +28,8 @@ from __future__ import annotations
 import asyncio
 import ssl as ssl_module
 from collections import deque
-from contextvars import ContextVar
 from datetime import datetime, timedelta
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import cast
 
 import aiohttp
 from multidict import CIMultiDict, CIMultiDictProxy
@@ -44,6 +42,7 @@ from rxphoenix.protocol.polling import MOST_FRAMES, Answer, Batch, read_answer, 
 from rxphoenix.transports.base import CloseRequest, ConnectRequest, Opened, TransportEvent
 from rxphoenix.transports.carrier import MAX_UNSENT_SIZE, Callbacks, Carrier, carried, check_size
 from rxphoenix.transports.http import http_session, refusal, without_address
+from rxphoenix.transports.once import going_once, refuse_repeats
 from rxphoenix.transports.waiting import call_after, check_seconds, pause, time_limit
 
 __all__ = ["LongPoll"]
@@ -150,14 +149,6 @@ class LongPoll:
             return response, bytes(read)
 
 
-class _Request:
-    """One request as the connections see it that carry it."""
-
-    def __init__(self) -> None:
-        self.begun = False
-        self.reused = False
-
-
 class _Lessons:
     """What the earlier sessions of a socket have taught."""
 
@@ -216,7 +207,7 @@ class _Session(Carrier):
         try:
             async with http_session(
                 self._request,
-                _tracing(),
+                refuse_repeats(),
                 trust_env=self._transport.trust_env,
                 keep_alive=None if self._lessons.connections_die else _KEEP_ALIVE,
             ) as self._http:
@@ -423,30 +414,28 @@ class _Session(Carrier):
         """Do one request; returns what the answer says, and its headers."""
         assert self._http is not None
         transport, address = self._transport, self._request.address
-        request, began = _Request(), self._request.scheduler.now
-        mark = _current.set(request)
-        try:
-            url = address.url("longpoll") if self._token is None else address.session_url(token)
-            body = None if batch is None else batch.body
-            async with time_limit(self._request.scheduler, transport.timeout):
-                response, read = await transport.ask(self._http, method, url, headers, body)
-            if response.status == 200:
-                return read_answer(read), response.headers
-            fault = self._failed(method, response)
-        except ConnectionFault as error:
-            fault = error
-        except MalformedFrame as error:
-            fault = self._fault(str(error))
-        except TimeoutError:
-            fault = self._fault(self._no_answer(method))
-            if batch is not None and batch.count > 1:  # it may have been slow joins, and will be again
-                self._lessons.frames_at_once = 1
-        except Exception as error:  # whatever it is, its words may hold an address
-            fault = self._fault(without_address(error))
-            if request.reused and self._request.scheduler.now - began < _AT_ONCE:
-                self._lessons.connections_die = True  # something on the way closes them and does not say so
-        finally:
-            _current.reset(mark)  # what observers do in this context is their own business
+        began = self._request.scheduler.now
+        with going_once() as outgoing:
+            try:
+                url = address.url("longpoll") if self._token is None else address.session_url(token)
+                body = None if batch is None else batch.body
+                async with time_limit(self._request.scheduler, transport.timeout):
+                    response, read = await transport.ask(self._http, method, url, headers, body)
+                if response.status == 200:
+                    return read_answer(read), response.headers
+                fault = self._failed(method, response)
+            except ConnectionFault as error:
+                fault = error
+            except MalformedFrame as error:
+                fault = self._fault(str(error))
+            except TimeoutError:
+                fault = self._fault(self._no_answer(method))
+                if batch is not None and batch.count > 1:  # it may have been slow joins, and will be again
+                    self._lessons.frames_at_once = 1
+            except Exception as error:  # whatever it is, its words may hold an address
+                fault = self._fault(without_address(error))
+                if outgoing.reused and self._request.scheduler.now - began < _AT_ONCE:
+                    self._lessons.connections_die = True  # something on the way closes them and does not say so
         raise fault  # here, so that no __context__ leads to an error that shows the address
 
     def _no_answer(self, method: str) -> str:
@@ -477,28 +466,3 @@ _WORDS = {
     ("POST", 413): "the server did not take what was posted, it is too big",
     ("POST", 500): "the server failed on what was posted",
 }
-
-_current: ContextVar[_Request | None] = ContextVar("_current", default=None)
-
-
-def _tracing() -> aiohttp.TraceConfig:
-    """Let each request of ours go out once: aiohttp sends a GET again, without a word, when a connection breaks."""
-    tracing = aiohttp.TraceConfig()
-
-    async def create(_session: aiohttp.ClientSession, _context: SimpleNamespace, _params: Any) -> None:
-        begin(reused=False)
-
-    async def reuse(_session: aiohttp.ClientSession, _context: SimpleNamespace, _params: Any) -> None:
-        begin(reused=True)
-
-    def begin(*, reused: bool) -> None:
-        request = _current.get()
-        if request is not None:
-            if request.begun:
-                raise aiohttp.ServerDisconnectedError  # which is what happened, and which aiohttp lets through now
-            request.begun, request.reused = True, reused
-
-    tracing.on_connection_create_start.append(create)
-    tracing.on_connection_reuseconn.append(reuse)
-    tracing.freeze()
-    return tracing

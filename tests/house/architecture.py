@@ -26,7 +26,12 @@ _TRANSPORTS = (
     "rxphoenix.transports.websocket",
 )
 # What transports by HTTP are made of.
-_CARRYING = ("rxphoenix.transports.carrier", "rxphoenix.transports.http", "rxphoenix.transports.waiting")
+_CARRYING = (
+    "rxphoenix.transports.carrier",
+    "rxphoenix.transports.http",
+    "rxphoenix.transports.once",
+    "rxphoenix.transports.waiting",
+)
 # The pure heart of the server, which the virtual Phoenix shares.
 _SESSION = (
     "rxphoenix.server.channel_process",
