@@ -5,6 +5,8 @@
 #   make demo      a tour of the library over a real socket, about 20 seconds
 #   make format    rewrite the code in the project's format
 #   make bench     measure how fast it is beside other clients, some minutes, and write docs/performance.md
+#   make fuzz      let a coverage-guided fuzzer look for bytes that break a promise, for a minute a target
+#   make soak      live long, and leave nothing behind: some minutes
 #   make audit     ask whether something is known against what rxphoenix installs
 #   make figures   renew the figures in docstrings and pages from marbles/
 #   make notebooks run the notebooks and keep their outputs
@@ -12,7 +14,8 @@
 #   make clean     remove the environment and everything generated
 #
 # PYTHON says which Python to use, VENV which environment (for example VENV="$$VIRTUAL_ENV" for the active one),
-# ARGS what to hand to pytest (for example ARGS="-k join -x") or to the benchmarks (ARGS="receive --rounds 3").
+# ARGS what to hand to pytest (for example ARGS="-k join -x"), to the benchmarks (ARGS="receive --rounds 3"), to the fuzzer
+# (ARGS="--seconds 600 client") or to the soak (ARGS="--seconds 1800").
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -23,7 +26,7 @@ STAMP := $(VENV)/.rxphoenix-installed
 DOCS_STAMP := $(VENV)/.rxphoenix-docs-installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install check lint types test demo bench audit format figures docs notebooks clean
+.PHONY: help install check lint types test demo bench audit fuzz soak format figures docs notebooks clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -63,6 +66,13 @@ test: check
 
 demo: $(STAMP)
 	@$(BIN)/python -m rxphoenix demo
+
+fuzz: $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,fuzz]'
+	@$(BIN)/python -m tests.fuzz $(ARGS)
+
+soak: $(STAMP)
+	@$(BIN)/python -m tests.soak $(ARGS)
 
 audit: $(STAMP)
 	@$(BIN)/python -m tests.house.audit

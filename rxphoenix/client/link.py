@@ -238,7 +238,7 @@ class Link:
         self._cool_down_if_idle()
 
     def _cool_down_if_idle(self) -> None:
-        needed = self._leases > 0 and not self.closed
+        needed = self._release.is_running or (self._leases > 0 and not self.closed)
         if not needed and self._asking is None and self.connection is None and not self._ending:
             listeners, self._end_listeners = self._end_listeners, []
             for listener in listeners:
@@ -281,8 +281,12 @@ class Link:
             return
         remaining = self._not_before - self._context.clock.monotonic()
         if remaining > 0:
-            self._waiting.start(remaining, self._attempt)
+            self._waiting.start(remaining, self._waited)
         else:
+            self._attempt()
+
+    def _waited(self) -> None:
+        if self._leases:  # else who comes while it lingers connects
             self._attempt()
 
     def _attempt(self) -> None:

@@ -131,7 +131,7 @@ def leaks_of_objects() -> list[str]:
     """What the reprs of all living objects of ours show."""
     found: list[str] = []
     for each in gc.get_objects():
-        if type(each).__module__.partition(".")[0] == "rxphoenix":
+        if str(type(each).__module__).partition(".")[0] == "rxphoenix":
             with suppress(ReferenceError):
                 found += [f"the repr of a {type(each).__name__} shows {name}" for name in shown_in(repr(each))]
     return found
