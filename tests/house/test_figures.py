@@ -41,6 +41,7 @@ NO_PICTURE = {
     "changelog.md": "stands for a file elsewhere, as do the next two",
     "contributing.md": "stands for CONTRIBUTING.md",
     "from-phoenix-js.md": "tables of names",
+    "notebooks.md": "what a cell shows is no stream",
     "performance.md": "figures of another kind",
     "reliability.md": "what was tried, and how often",
     "specification.md": "stands for marbles/README.md, and shows all of them",

@@ -9,6 +9,7 @@ import pytest
 
 import rxphoenix
 import rxphoenix.errors
+import rxphoenix.notebook
 import rxphoenix.server
 import rxphoenix.testing
 from tests.house.architecture import ROOT
@@ -35,7 +36,9 @@ def test_no_name_is_shown_twice() -> None:
     assert sorted(names) == sorted(set(names))
 
 
-@pytest.mark.parametrize("module", [rxphoenix, rxphoenix.server, rxphoenix.testing], ids=lambda module: module.__name__)
+@pytest.mark.parametrize(
+    "module", [rxphoenix, rxphoenix.notebook, rxphoenix.server, rxphoenix.testing], ids=lambda module: module.__name__
+)
 def test_what_is_public_is_in_the_reference(module: object) -> None:
     path, public = module.__name__, set(module.__all__)  # type: ignore[attr-defined]
     shown = {name for shown_in, name in named() if shown_in == path}
