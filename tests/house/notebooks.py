@@ -24,7 +24,7 @@ def executed(path: Path) -> str:
     # not in the test extra, where checkers look: these two come with `make docs`
     nbformat, nbclient = (import_module(name) for name in ("nbformat", "nbclient"))
     notebook = nbformat.read(path, as_version=4)
-    resources = {"metadata": {"path": str(ROOT)}}
+    resources = {"metadata": {"path": str(NOTEBOOKS)}}
     nbclient.NotebookClient(notebook, timeout=120, kernel_name="python3", resources=resources).execute()
     for cell in notebook.cells:
         cell.metadata = {key: value for key, value in cell.metadata.items() if key != "execution"}

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import logging
 import queue
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -176,3 +179,30 @@ def test_a_sleep_that_the_app_swallowed_is_told_all_the_same():
 
     with pytest.raises(RealTimeUsed, match=r"time\.sleep"), marbles() as m:
         m.cold("-a").subscribe(app)
+
+
+class NotebookOutput(io.StringIO):
+    """As the output of a notebook, it is flushed by another thread, which is waited for."""
+
+    def flush(self) -> None:
+        done = threading.Event()
+        done.wait(0.001)
+
+
+def test_what_is_logged_or_printed_may_be_waited_for(monkeypatch: pytest.MonkeyPatch):
+    output = NotebookOutput()
+    handler = logging.StreamHandler(output)
+    logger = logging.getLogger("an app")
+    logger.addHandler(handler)
+    monkeypatch.setattr(logger, "propagate", False)
+    monkeypatch.setattr(sys, "stdout", output)
+    try:
+        with no_real_time() as found:
+            logger.warning("logged")
+            print("printed", flush=True)  # noqa: T201
+            with pytest.raises(RealTimeUsed, match="a wait for a thread"):
+                threading.Event().wait(0.001)
+    finally:
+        logger.removeHandler(handler)
+    assert output.getvalue() == "logged\nprinted\n"
+    assert len(found) == 1
