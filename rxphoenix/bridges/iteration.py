@@ -1,4 +1,4 @@
-"""Observables as asynchronous iterators: ``async for``.
+"""Observables as iterators: ``async for``, and ``for`` in programs without an event loop.
 
 A stream pushes when it likes, a loop pulls when it can; in between is a buffer of limited size, and the user says what
 happens when it is full.
@@ -9,7 +9,8 @@ happens when it is full (``buffer.py``, ``blocking.py``).
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -20,11 +21,13 @@ from rxphoenix.bridges.buffer import Buffer, Overflow
 from rxphoenix.bridges.intake import Intake
 from rxphoenix.client.joined import Gap
 from rxphoenix.client.socket import Socket
-from rxphoenix.client.waiting import Waiter
+from rxphoenix.client.waiting import ThreadWaiter, Waiter
+from rxphoenix.errors import WrongThread
 
 __all__ = ["Iteration", "iterate"]
 
 _T = TypeVar("_T")
+_W = TypeVar("_W", Waiter[None], ThreadWaiter[None])
 
 
 def iterate(
@@ -42,6 +45,9 @@ def iterate(
     loop ends or the task is cancelled; on ``break`` or an exception in the loop's body that is when Python collects the
     iterator, which CPython does at once. Elsewhere use ``async with``, or ``contextlib.aclosing``.
 
+    In a program without a loop, ``with iterate(...) as items:`` and ``for item in iterate(...):`` do the same, and
+    block the thread while they wait; Ctrl-C interrupts them. See ``background()``.
+
     Arguments:
         observable: any observable; a channel, a state, what operators made of them.
         buffer: how many values wait at most while the loop is busy.
@@ -58,6 +64,7 @@ def iterate(
     Raises:
         TypeError, ValueError: an argument is not usable. With ``Overflow.BLOCK`` also when the iteration begins, if
             there is no socket to hold back.
+        WrongThread: ``for`` where an event loop runs, which would stand still; use ``async for``.
 
     With ``Overflow.BLOCK`` nothing is lost as long as the loop takes something every ``block_for`` seconds: the socket
     reads nothing while the buffer is full, and the server waits. After that the socket reads on, what there is no room
@@ -89,8 +96,10 @@ def iterate(
     return Iteration(observable, buffer_for(buffer, overflow, block_for, socket))
 
 
-class Iteration(AsyncIterator[_T]):
-    """What ``iterate()`` returns: an asynchronous iterator and context manager, for one task at a time.
+class Iteration(AsyncIterator[_T], Iterator[_T]):
+    """What ``iterate()`` returns: an iterator and context manager, asynchronous or not.
+
+    It is for one task or thread at a time.
 
     Inside ``async with`` a wait that is cancelled, as by ``asyncio.timeout``, loses nothing: iterate on. Without it,
     a wait that is cancelled ends the iteration.
@@ -143,7 +152,7 @@ class Iteration(AsyncIterator[_T]):
         self._subscribe()
         inbox = self._inbox
         while True:
-            waiter = inbox.wait()
+            waiter = inbox.wait(Waiter[None])
             if waiter is None:
                 return inbox.next()
             try:
@@ -157,6 +166,45 @@ class Iteration(AsyncIterator[_T]):
 
     async def aclose(self) -> None:
         """End the iteration and dispose the subscription, at once; for ``contextlib.aclosing``."""
+        self.close()
+
+    # -- without a loop ------------------------------------------------------------------------------------------
+
+    def __enter__(self) -> Self:
+        _check_no_loop()
+        self._entered = True
+        self._subscribe()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._inbox.close()
+
+    def __iter__(self) -> Self:
+        _check_no_loop()
+        return self
+
+    def __next__(self) -> _T:
+        _check_no_loop()
+        self._subscribe()
+        inbox = self._inbox
+        while True:
+            waiter = inbox.wait(ThreadWaiter[None])
+            if waiter is None:
+                try:
+                    return inbox.next()
+                except StopAsyncIteration:
+                    raise StopIteration from None
+            try:
+                waiter.wait()
+            except BaseException:
+                if not self._entered:
+                    inbox.close()
+                raise
+            finally:
+                inbox.stop_waiting()
+
+    def close(self) -> None:
+        """End the iteration and dispose the subscription, at once; for ``contextlib.closing``."""
         self._observable = None
         self._inbox.close()
 
@@ -174,24 +222,24 @@ class _Inbox(Intake[_T]):
 
     def __init__(self, buffer: Buffer[_T]) -> None:
         super().__init__(buffer)
-        self._waiter: Waiter[None] | None = None
+        self._waiter: Waiter[None] | ThreadWaiter[None] | None = None
 
     def changed(self) -> None:
         """Wake who waits."""
         if self._waiter is not None:
             self._waiter.settle(None)
 
-    def wait(self) -> Waiter[None] | None:
-        """What to wait for before ``next``; ``None`` for nothing."""
+    def wait(self, make: Callable[[], _W]) -> _W | None:
+        """What to wait for before ``next``, made for the purpose; ``None`` for nothing."""
         with self.lock:
             if len(self.buffer) or self.has_ended:
                 return None
             if self._waiter is not None:
                 raise RuntimeError(
-                    "another task waits for the next value already; give each task an iterate() of its own"
+                    "another one waits for the next value already; give each task or thread an iterate() of its own"
                 )
-            self._waiter = Waiter()
-            return self._waiter
+            self._waiter = waiter = make()
+            return waiter
 
     def stop_waiting(self) -> None:
         """The wait is over, one way or another."""
@@ -208,3 +256,13 @@ class _Inbox(Intake[_T]):
         if isinstance(error, (StopIteration, StopAsyncIteration)):  # these would end the loop without a word
             raise RuntimeError(f"the observable ended with {error!r}") from error
         raise error
+
+
+def _check_no_loop() -> None:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    raise WrongThread(
+        "`for` over iterate()", "on the thread of an event loop, which would stand still: use `async for`"
+    )

@@ -214,7 +214,8 @@ class Stream(Observable[_T]):
 
     def __iter__(self) -> NoReturn:
         raise TypeError(
-            f"{self!r} cannot be iterated over by itself; use `async for value in rxphoenix.iterate(stream)`"
+            f"{self!r} cannot be iterated over by itself; use `async for value in rxphoenix.iterate(stream)`, "
+            "or without an event loop `for value in rxphoenix.iterate(stream)`"
         )
 
     def __repr__(self) -> str:

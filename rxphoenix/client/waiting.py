@@ -70,6 +70,6 @@ class ThreadWaiter(Generic[_T]):
         if not self._future.done():
             self._future.set_exception(error)
 
-    def wait(self, timeout: float | None) -> _T:
-        """Wait, for at most so many seconds: then it raises ``TimeoutError``."""
+    def wait(self, timeout: float | None = None) -> _T:
+        """Wait; if a timeout in seconds is given, only for so long: then it raises ``TimeoutError``."""
         return self._future.result(timeout)

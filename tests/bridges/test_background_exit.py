@@ -89,8 +89,11 @@ def test_a_program_ends(url: str, program: str, code: int, out: str, err: str) -
 
 
 @pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="elsewhere a wait cannot be interrupted")
-def test_ctrl_c_interrupts_a_wait(url: str) -> None:
-    program = """
+@pytest.mark.parametrize(
+    "wait", ['room.push("slow", {"ms": 60_000}, timeout=60).run()', "next(rxphoenix.iterate(room))"]
+)
+def test_ctrl_c_interrupts_a_wait(url: str, wait: str) -> None:
+    program = f"""
 def tell_when_it_waits(thread=threading.main_thread().ident):
     while sys._current_frames()[thread].f_code is not threading.Condition.wait.__code__:
         time.sleep(0.01)
@@ -99,7 +102,7 @@ def tell_when_it_waits(thread=threading.main_thread().ident):
 with bg:
     threading.Thread(target=tell_when_it_waits).start()
     try:
-        room.push("slow", {"ms": 60_000}, timeout=60).run()
+        {wait}
     except KeyboardInterrupt:
         print("interrupted")
 """

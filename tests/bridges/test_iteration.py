@@ -1,10 +1,10 @@
-"""Observables as asynchronous iterators."""
+"""Observables as iterators, asynchronous and not."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
-from contextlib import aclosing, suppress
+from contextlib import aclosing, closing, suppress
 from typing import Any
 
 import pytest
@@ -14,9 +14,21 @@ from reactivex import operators as ops
 from reactivex.disposable import Disposable
 from reactivex.subject import Subject
 
-from rxphoenix import BufferOverflow, Iteration, JoinRefused, Overflow, Socket, WrongThread, iterate
+from rxphoenix import (
+    BufferOverflow,
+    Iteration,
+    JoinRefused,
+    NoEventLoop,
+    Overflow,
+    Socket,
+    WrongThread,
+    background,
+    iterate,
+)
+from rxphoenix.client.waiting import ThreadWaiter
 from rxphoenix.server import PhoenixServer
 from rxphoenix.server.applications.conformance import conformance_application
+from tests.house.background import in_background
 
 
 class Source(Subject[int]):
@@ -269,7 +281,7 @@ async def test_two_tasks_cannot_wait_for_the_same_iterator() -> None:
     async with iterate(Source()) as items:
         waiting = asyncio.ensure_future(anext(items))
         await turn()
-        with pytest.raises(RuntimeError, match=r"give each task an iterate\(\) of its own"):
+        with pytest.raises(RuntimeError, match=r"give each task or thread an iterate\(\) of its own"):
             await anext(items)
         waiting.cancel()
         with suppress(asyncio.CancelledError):
@@ -335,3 +347,131 @@ async def test_a_refused_join_is_raised_in_the_loop() -> None:
         with pytest.raises(JoinRefused):
             async for _ in iterate(socket.channel("room:a", {"deny": True})):
                 pass
+
+
+# -- without a loop --------------------------------------------------------------------------------------------------
+
+
+LONG = 20.0
+
+
+def from_a_thread(*values: int, error: Exception | None = None) -> Observable[int]:
+    """Values that another thread emits."""
+
+    def subscribe(observer: abc.ObserverBase[int], scheduler: abc.SchedulerBase | None = None) -> abc.DisposableBase:
+        def emit() -> None:
+            for value in values:
+                observer.on_next(value)
+            if error is None:
+                observer.on_completed()
+            else:
+                observer.on_error(error)
+
+        threading.Thread(target=emit).start()
+        return Disposable()
+
+    return Observable(subscribe)
+
+
+def test_a_thread_can_iterate_and_is_blocked_until_values_come() -> None:
+    assert list(iterate(from_a_thread(1, 2, 3))) == [1, 2, 3]
+    with iterate(from_a_thread(1, 2, 3)) as items:
+        assert list(items) == [1, 2, 3]
+        assert list(items) == []
+
+
+def test_a_thread_gets_the_error_after_what_was_buffered() -> None:
+    items = iterate(from_a_thread(1, 2, error=OSError("gone")))
+    assert [next(items), next(items)] == [1, 2]
+    with pytest.raises(OSError, match="gone"):
+        next(items)
+    assert list(items) == []
+
+
+def test_a_thread_that_leaves_the_loop_disposes_at_once() -> None:
+    source = Source()
+    source.on_next(0)
+    for form in ("with", "alone"):
+        items = iterate(source.pipe(ops.start_with(1)))
+        if form == "with":
+            with items:
+                assert next(items) == 1
+                assert source.watched == 1
+        else:
+            for _value in items:
+                assert source.watched == 1
+                break
+            del items
+        assert source.watched == 0
+    with closing(iterate(source.pipe(ops.start_with(1)))) as closed:
+        assert next(closed) == 1
+    assert source.watched == 0
+    assert list(closed) == []
+
+
+@pytest.mark.parametrize("form", ["with", "alone"])
+def test_an_interrupt_of_a_thread_that_waits(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    source = Source()
+    items = iterate(source)
+    if form == "with":
+        items.__enter__()
+    monkeypatch.setattr(ThreadWaiter, "wait", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        next(items)
+    assert source.watched == (form == "with")  # as a wait that is cancelled
+    items.close()
+
+
+def test_two_threads_cannot_wait_for_the_same_iterator(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits, wait = threading.Event(), ThreadWaiter[None].wait
+
+    def tell(waiter: ThreadWaiter[None]) -> None:
+        waits.set()
+        wait(waiter)
+
+    monkeypatch.setattr(ThreadWaiter, "wait", tell)
+    source = Source()
+    items = iterate(source)
+    got: list[int] = []
+    thread = threading.Thread(target=lambda: got.append(next(items)))
+    thread.start()
+    assert waits.wait(LONG)
+    with pytest.raises(RuntimeError, match="give each task or thread"):
+        next(items)
+    source.on_next(1)
+    thread.join()
+    assert got == [1]
+    items.close()
+
+
+async def test_a_coroutine_must_not_block_its_loop() -> None:
+    source = Source()
+    items = iterate(source)
+    for block in (items.__iter__, items.__next__, items.__enter__):
+        with pytest.raises(WrongThread, match="async for"):
+            block()
+    assert source.watched == 0
+
+
+def test_a_socket_without_a_loop_names_the_remedy() -> None:
+    with pytest.raises(NoEventLoop, match="background"):
+        next(iterate(Socket("ws://h/socket").channel("room:a")))
+
+
+@pytest.mark.parametrize("overflow", [Overflow.ERROR, Overflow.BLOCK])
+def test_a_script_iterates_over_a_channel_and_pushes_for_each_message(overflow: Overflow) -> None:
+    with in_background("server", lambda: PhoenixServer(conformance_application())) as server, background() as bg:
+        room = bg.socket(server.url + "/socket").channel("room:a")
+        seen: list[int] = []
+        with room.hold():
+            room.push("push_later", {"n": 5, "ms": 1}).run(timeout=LONG)
+            with iterate(room.on("tick"), buffer=2 if overflow is Overflow.BLOCK else 5, overflow=overflow) as ticks:
+                for tick in ticks:
+                    seen.append(room.push("echo", tick["i"]).run(timeout=LONG))
+                    if len(seen) == 5:
+                        break
+                assert ticks.dropped == 0
+        assert seen == [0, 1, 2, 3, 4]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.house import desktop
 from tests.house.architecture import PACKAGE, ROOT
 from tests.house.background import in_background
 from tests.house.examples import LANGUAGES, SERVER, Block, blocks_in_docstrings, blocks_in_text, run
@@ -47,7 +49,8 @@ def server_address() -> Iterator[str]:
 
 
 @pytest.mark.parametrize("block", EXAMPLES, ids=name_of)
-def test_an_example_runs(block: Block, request: pytest.FixtureRequest):
+def test_an_example_runs(block: Block, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "tkinter", desktop.stand_in())
     address = request.getfixturevalue("server_address") if SERVER in block.source else None
     if block.raises is None:
         run(block, address)

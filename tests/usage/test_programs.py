@@ -22,6 +22,7 @@ from tests.usage import (
     joining,
     networks,
     presence,
+    threads,
     typed,
     watching,
 )
@@ -69,6 +70,10 @@ EXPECTED: dict[str, tuple[Callable[[str], Awaitable[list[str]]], list[str]]] = {
             "bob is gone",
             "<PresenceSnapshot of 1: 'ann'>",
         ],
+    ),
+    "threads": (
+        threads.main,
+        ["room:tea", "id 1", "ann: one", "two", "attempt 1", "open", "wrong password", "error"],
     ),
     "echoes": (echoes.main, ["{'a': [1, 2]}"]),
     "credentials": (
