@@ -1,27 +1,51 @@
 """The ``rxphoenix`` command: its arguments, and what becomes of them.
 
-What lives here: parsing, and exit statuses. What does not: what a command does (``demo.py``, ``serve.py``,
-``marbles.py``).
+What lives here: parsing, for the commands that a plain install has, and finding the others. What does not: what a
+command does (``demo.py``, ``serve.py``, ``marbles.py``, ``live``).
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import os
+import sys
 from collections.abc import Sequence
 from importlib import metadata
 
-__all__ = ["ENDED", "FAILED", "INTERRUPTED", "MISUSED", "main", "version"]
+from rxphoenix.cli.statuses import (
+    ENDED,
+    FAILED,
+    INTERRUPTED,
+    MISUSED,
+    NOT_CONNECTED,
+    REFUSED,
+    STATUSES,
+    TIMED_OUT,
+)
 
-ENDED, FAILED, MISUSED, INTERRUPTED = 0, 1, 2, 130
-"""Exit statuses; the last one is what shells use for a command that Ctrl-C ended."""
+__all__ = [
+    "ENDED",
+    "FAILED",
+    "INTERRUPTED",
+    "MISUSED",
+    "NOT_CONNECTED",
+    "REFUSED",
+    "TIMED_OUT",
+    "main",
+    "version",
+]
 
-_STATUSES = f"""\
-exit status:
-  {ENDED:<3}  it ended as it should; for serve, that is by Ctrl-C or SIGTERM
-  {FAILED:<3}  it could not do it, for example because the port is taken
-  {MISUSED:<3}  the arguments make no sense
-  {INTERRUPTED:<3}  the demo was interrupted by Ctrl-C"""
+_LIVE = {
+    "tail": "join topics, and show what comes",
+    "push": "push one message, and print the reply",
+    "ping": "measure round trips",
+    "presence": "show who is present on a topic",
+    "record": "join topics, and record what is said",
+}
+"""The commands of the extra ``cli``, which typer parses."""
+
+_COMPLETION = ("--install-completion", "--show-completion")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -36,8 +60,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Raises:
         SystemExit: after ``--help`` and ``--version``, and with status 2 for arguments that make no sense.
     """
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    if "_RXPHOENIX_COMPLETE" in os.environ or (given and given[0] in (*_LIVE, *_COMPLETION)):
+        return _live(given)
     parser = _parser()
-    options = parser.parse_args(arguments)
+    options = parser.parse_args(given)
     # Each command is imported when it is asked for: `rxphoenix --version` need not load a server.
     try:
         match options.command:
@@ -62,6 +89,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return ENDED if options.command == "serve" else INTERRUPTED
 
 
+def _live(given: list[str]) -> int:
+    """Run what needs the extra ``cli``, or say how to install it."""
+    try:
+        from rxphoenix.cli.live.commands import run
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in ("typer", "rich"):
+            raise
+        print(
+            f"rxphoenix: {' '.join(given[:1])} needs typer and rich; install them: pip install 'rxphoenix[cli]'",
+            file=sys.stderr,
+        )
+        return MISUSED
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return run(given)
+
+
 def version() -> str:
     """The version of the installed package."""
     try:
@@ -74,7 +118,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="rxphoenix",
         description="Phoenix Channels as reactive streams.",
-        epilog=_STATUSES,
+        epilog=f"{STATUSES}\n\n--install-completion sets up the shell to complete all of this (with 'rxphoenix[cli]').",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
@@ -85,14 +129,14 @@ def _parser() -> argparse.ArgumentParser:
         "demo",
         help="a tour of the library over a real socket, about 20 seconds",
         description="A tour of the library over a real socket. It takes about 20 seconds and ends by itself.",
-        epilog=_STATUSES,
+        epilog=STATUSES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     serve = commands.add_parser(
         "serve",
         help="run a small Phoenix server to try things against",
         description="Run a small Phoenix server until Ctrl-C, to try things against; not for production.",
-        epilog=_STATUSES,
+        epilog=STATUSES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     serve.add_argument(
@@ -110,7 +154,7 @@ def _parser() -> argparse.ArgumentParser:
         "marbles",
         help="run marble files, or draw them",
         description="Run marble files, or draw them.",
-        epilog=_STATUSES,
+        epilog=STATUSES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     actions = marbles.add_subparsers(dest="action", title="commands", metavar="command", required=True)
@@ -119,6 +163,8 @@ def _parser() -> argparse.ArgumentParser:
     render = actions.add_parser("render", help="draw a marble file", description="Draw a marble file, as text or SVG.")
     render.add_argument("file", metavar="FILE", help="the marble file")
     render.add_argument("-o", "--output", metavar="FILE", help="where an SVG goes; without it, text is printed")
+    for name, words in _LIVE.items():
+        commands.add_parser(name, help=f"{words} (with 'rxphoenix[cli]')", add_help=False)
     return parser
 
 

@@ -6,9 +6,7 @@ What lives here: a program as a user of the library would write it, with a narra
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from statistics import fmean
 
 import msgspec
@@ -31,6 +29,7 @@ from rxphoenix import (
     stepped,
 )
 from rxphoenix.cli.console import Console
+from rxphoenix.cli.quiet import quiet_log
 from rxphoenix.server import PhoenixServer
 from rxphoenix.server.applications.demo import demo_application
 
@@ -52,7 +51,7 @@ async def demo(console: Console | None = None, pace: float = 1.0) -> None:
         console: where it is printed.
         pace: how long the pauses for the reader are, as a share of the usual; what happens takes its time anyway.
     """
-    with _quiet_log():
+    with quiet_log():
         async with (
             PhoenixServer(demo_application()) as server,
             Socket(f"{server.url}/socket", params={"user": "you"}, reconnect_after=stepped(0.8)) as socket,
@@ -294,16 +293,3 @@ def _is_refused_connection(fault: Fault) -> bool:
 
 def _error_text(fault: Fault) -> str:
     return str(fault.error)
-
-
-@contextmanager
-def _quiet_log() -> Generator[None]:
-    """Log nothing: what the library and the server would log here is what the tour shows anyway."""
-    logger, handler = logging.getLogger("rxphoenix"), logging.NullHandler()
-    propagated, logger.propagate = logger.propagate, False
-    logger.addHandler(handler)
-    try:
-        yield
-    finally:
-        logger.removeHandler(handler)
-        logger.propagate = propagated

@@ -6,12 +6,11 @@ What lives here: finding files, and saying what became of them. What does not: r
 
 from __future__ import annotations
 
-import logging
 import sys
-from collections.abc import Generator, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from rxphoenix.cli.quiet import quiet_log
 from rxphoenix.testing.expectations import MarbleFailure
 from rxphoenix.testing.marble_figure import figure, figure_text
 from rxphoenix.testing.marble_file import MarbleFileError, read
@@ -33,7 +32,7 @@ def check(paths: Iterable[str]) -> bool:
     for path in _files(paths):
         count += 1
         try:
-            with _no_log():
+            with quiet_log():
                 run(read(path.read_text("utf-8"), str(path)))
         except (MarbleFailure, MarbleFileError, OSError, UnicodeDecodeError) as error:
             failed += 1
@@ -45,17 +44,6 @@ def check(paths: Iterable[str]) -> bool:
             print(f"{path}: ok")
     print(f"{count - failed} ok, {failed} failed" if count else "no marble files here")
     return count > 0 and failed == 0
-
-
-@contextmanager
-def _no_log() -> Generator[None, None, None]:
-    """Let lost connections be drawn, and not be logged on standard error where nobody has set up logging."""
-    logger, handler = logging.getLogger("rxphoenix"), logging.NullHandler()
-    logger.addHandler(handler)
-    try:
-        yield
-    finally:
-        logger.removeHandler(handler)
 
 
 def _files(paths: Iterable[str]) -> Iterator[Path]:

@@ -5,18 +5,16 @@ What lives here: starting, telling how to use it, ending. What does not: the app
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import logging
-import signal
 import sys
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import msgspec
 
-from rxphoenix.cli import ENDED, FAILED
 from rxphoenix.cli.console import Console
+from rxphoenix.cli.signals import signals
+from rxphoenix.cli.statuses import ENDED, FAILED
 from rxphoenix.server import Endpoint, PhoenixServer
 from rxphoenix.server.applications.conformance import conformance_application
 from rxphoenix.server.applications.demo import demo_application
@@ -71,7 +69,7 @@ async def serve(name: str, host: str, port: int) -> int:
     logging.basicConfig(format="%(asctime)s %(name)s: %(message)s")
     application, console = APPLICATIONS[name], Console()
     server = PhoenixServer(application.make(), host, port)
-    with _signals() as ended:
+    with signals() as ended:
         try:
             await server.start()
         except OSError as error:
@@ -84,24 +82,6 @@ async def serve(name: str, host: str, port: int) -> int:
             await server.stop()
     console.text("\nrxphoenix: stopped")
     return ENDED
-
-
-@contextmanager
-def _signals() -> Generator[asyncio.Event]:
-    """Turn SIGINT and SIGTERM into an event."""
-    ended, loop = asyncio.Event(), asyncio.get_running_loop()
-    handled: list[signal.Signals] = []
-    for number in (signal.SIGINT, signal.SIGTERM):
-        try:
-            loop.add_signal_handler(number, ended.set)
-        except NotImplementedError:  # Windows: there Ctrl-C cancels, which ends it as well
-            break
-        handled.append(number)
-    try:
-        yield ended
-    finally:
-        for number in handled:
-            loop.remove_signal_handler(number)
 
 
 def _why_not(error: OSError, host: str, port: int) -> str:

@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, TypeAlias
 
 import pytest
@@ -17,7 +17,7 @@ from tests.house.architecture import ROOT
 PATIENCE = 40.0
 
 ENVIRONMENT = {
-    **{name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "COLUMNS")},
+    **{name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "COLUMNS", "RXPHOENIX_TOKEN")},
     # the package may run from its sources, without being installed
     "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH")))),
 }
@@ -62,10 +62,15 @@ async def start() -> AsyncIterator[Start]:
     """Start a command, with warnings as errors; one that still runs after the test fails it."""
     commands: list[Command] = []
 
-    async def start_one(*arguments: str, python: tuple[str, ...] = ("-m", "rxphoenix"), **options: Any) -> Command:
+    async def start_one(
+        *arguments: str,
+        python: tuple[str, ...] = ("-m", "rxphoenix"),
+        environment: Mapping[str, str] | None = None,
+        **options: Any,
+    ) -> Command:
         pipes = {"stdout": asyncio.subprocess.PIPE, "stderr": asyncio.subprocess.PIPE, **options}
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-W", "error", *python, *arguments, env=ENVIRONMENT, **pipes
+            sys.executable, "-W", "error", *python, *arguments, env={**ENVIRONMENT, **(environment or {})}, **pipes
         )
         commands.append(Command(process))
         return commands[-1]

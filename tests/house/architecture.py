@@ -63,6 +63,8 @@ ARROWS: Mapping[str, tuple[str, ...]] = {
     "rxphoenix.server.web": ("rxphoenix.errors", "rxphoenix.protocol", *_SESSION, "rxphoenix.server"),
     "rxphoenix.cli": ("rxphoenix", *_CLIENT, *_TRANSPORTS, "rxphoenix.bridges", "rxphoenix.server",
                       "rxphoenix.testing", "rxphoenix.recording", "rxphoenix.dashboard", "rxphoenix.notebook"),
+    # typer and rich, the extra `cli`, are known there only, so that a plain install has the other commands.
+    "rxphoenix.cli.live": ("rxphoenix", "rxphoenix.server", "rxphoenix.recording", "rxphoenix.cli"),
     "rxphoenix.__main__": ("rxphoenix.cli",),
     # Both use public names only, as any application does, so that they could leave the house.
     "rxphoenix.dashboard": ("rxphoenix",),
@@ -91,6 +93,7 @@ PACKAGES: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(_SESSION, ("msgspec",)),
     "rxphoenix.server.web": (*_AIOHTTP, "msgspec"),
     "rxphoenix.cli": ("msgspec", "reactivex"),
+    "rxphoenix.cli.live": ("msgspec", "reactivex", "rich", "typer"),
     "rxphoenix.__main__": (),
     "rxphoenix.dashboard": (*_AIOHTTP, "msgspec", "reactivex"),
     "rxphoenix.notebook": ("msgspec", "reactivex"),
@@ -143,6 +146,9 @@ class Allowed(NamedTuple):
 EXCEPTIONS: Mapping[tuple[str, str], Allowed] = {
     ("rxphoenix.client.socket", "rxphoenix.transports.websocket"): Allowed(
         "lazily", "Socket's default transport; whoever gives another one never loads aiohttp"
+    ),
+    ("rxphoenix.cli", "rxphoenix.cli.live"): Allowed(
+        "lazily", "whoever has not installed the extra `cli` is told so, and has the other commands"
     ),
     ("rxphoenix.transports.websocket", "call_later"): Allowed(
         "anywhere", "the grace of a close handshake, on a real socket that no virtual time can hurry"

@@ -1,0 +1,150 @@
+"""Arguments of the commands that look at an app: what is wrong with them, tokens, help, completion, a plain install."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pty
+
+import pytest
+
+from rxphoenix.cli import MISUSED, main
+from rxphoenix.cli.live.session import TransportName, make_socket
+from tests.cli.conftest import PATIENCE, Start
+from tests.cli.live.conftest import House
+
+COMMANDS = ["tail", "push", "ping", "presence", "record"]
+URL = "ws://127.0.0.1:1/socket"
+
+PLAIN = """
+import sys
+sys.modules["{package}"] = None  # as where it is not installed
+from rxphoenix.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_help_teaches_by_example(command: str, capsys: pytest.CaptureFixture[str]):
+    assert main([command, "--help"]) == 0
+    output = capsys.readouterr().out
+    assert f"  rxphoenix {command} ws://localhost:4000/socket" in output
+    assert "exit status:\n    0 " in output
+    assert "RXPHOENIX_TOKEN" in output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["tail"], "Missing argument 'URL'; see rxphoenix tail --help"),
+        (["tail", URL], "Missing argument 'TOPIC...'; see rxphoenix tail --help"),
+        (["tail", "example.com", "a"], "Invalid value for URL: the endpoint 'example.com' must begin with ws:"),
+        (["tail", URL, "a", "--for", "soon"], "Invalid value for --for: 'soon' is not a duration; write 30s"),
+        (["tail", URL, "a", "--count", "0"], "Invalid value for --count: '0' is no number of things; write 1 or more"),
+        (["tail", URL, "a", "--param", "user"], "Invalid value for --param: 'user' is not a pair; write key=value"),
+        (["tail", URL, "a", "--join-param", "n:=x"], "Invalid value for --join-param: what follows n:= is no JSON"),
+        (["tail", URL, "a", "--transport", "pigeon"], "'pigeon' is not one of 'websocket', 'longpoll', 'fallback'"),
+        (["tail", URL, "a", "--loud"], "No such option: --loud"),
+        (["push", URL, "a", "b", "{"], "Invalid value for JSON: '{' is no JSON: Expecting property name"),
+        (["push", URL, "a", "b", "@/none"], "Invalid value for JSON: cannot read '/none': No such file or directory"),
+        (["record", URL, "a"], "Missing option '-o' / '--output'"),
+    ],
+)
+def test_arguments_that_make_no_sense(arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]):
+    assert main(arguments) == MISUSED
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert output.err.startswith("rxphoenix: ")
+    assert told in output.err
+    assert output.err.endswith(f"; see rxphoenix {arguments[0]} --help\n")
+    assert output.err.count("\n") == 1
+
+
+async def test_a_token_comes_by_option_or_environment_and_is_not_told(house: House, start: Start):
+    optional, outer = await asyncio.gather(
+        start("ping", house.url, "-c", "1", "--token", "sesame"),
+        start("ping", house.url, "-c", "1", environment={"RXPHOENIX_TOKEN": "sesame"}),
+    )
+    endings = [await optional.end(), await outer.end()]
+    assert endings == [(0, "")] * 2
+    assert [info.auth_token for _, info in house.connects] == ["sesame"] * 2
+    refused = await start("ping", house.url, "--param", "user=mallory", "--token", "sesame")
+    wrong = await start("ping", house.url, "--token", "sesame", "--count", "none")
+    for command in (refused, wrong):
+        _, notes = await command.end()
+        assert "sesame" not in notes + "".join(command.lines)
+    assert "sesame" not in "".join([*optional.lines, *outer.lines])
+
+
+def test_a_token_is_not_in_the_repr_of_what_is_made_of_it():
+    socket = make_socket("ws://localhost/socket", {"token": "sesame"}, "sesame", TransportName.websocket)
+    assert "sesame" not in repr(socket)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no pseudo-terminals there")
+async def test_a_token_that_is_asked_for_is_not_echoed(house: House, start: Start):
+    keyboard, terminal = pty.openpty()
+    command = await start("ping", house.url, "-c", "1", "--ask-token", stdin=terminal, stderr=terminal,
+                          start_new_session=True)  # fmt: skip
+    os.close(terminal)
+    seen = b""
+    async with asyncio.timeout(PATIENCE):
+        while b"Token: " not in seen:
+            seen += await asyncio.to_thread(os.read, keyboard, 4096)
+    os.write(keyboard, b"sesame\n")
+    await command.line("1 answered")
+    assert command.process.returncode in (None, 0)
+    async with asyncio.timeout(PATIENCE):
+        assert await command.process.wait() == 0
+    seen += await asyncio.to_thread(_rest, keyboard)
+    os.close(keyboard)
+    assert house.connects[0][1].auth_token == "sesame"
+    assert b"sesame" not in seen
+
+
+def _rest(screen: int) -> bytes:
+    try:
+        return os.read(screen, 4096)
+    except OSError:  # the other end is closed
+        return b""
+
+
+@pytest.mark.parametrize("package", ["typer", "rich"])
+async def test_a_plain_install_says_what_to_install_and_has_the_other_commands(package: str, start: Start):
+    program = ("-c", PLAIN.format(package=package))
+    tail, helped, version = await asyncio.gather(
+        start("tail", URL, "room:a", python=program),
+        start("--help", python=program),
+        start("--version", python=program),
+    )
+    assert await tail.end() == (
+        MISUSED,
+        "rxphoenix: tail needs typer and rich; install them: pip install 'rxphoenix[cli]'\n",
+    )
+    assert await helped.end() == (0, "")
+    assert {line.split()[0] for line in helped.lines if line.startswith("    ")} >= {*COMMANDS, "demo", "serve"}
+    assert await version.end() == (0, "")
+
+
+async def test_the_shell_completes_commands_and_options(start: Start):
+    def complete(words: str, at: int) -> dict[str, str]:
+        return {"_RXPHOENIX_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(at)}
+
+    commands, options, script = await asyncio.gather(
+        start(environment=complete("rxphoenix ", 1)),
+        start(environment=complete("rxphoenix tail --j", 2)),
+        start("--show-completion", "bash"),
+    )
+    assert [await command.end() for command in (commands, options, script)] == [(0, "")] * 3
+    assert set(commands.lines) >= {*COMMANDS, "demo", "serve", "marbles"}
+    assert set(options.lines) == {"--join-param", "--jsonl"}
+    assert any("_RXPHOENIX_COMPLETE=complete_bash" in line for line in script.lines)
+
+
+def test_the_other_commands_are_passed_on(capsys: pytest.CaptureFixture[str]):
+    from rxphoenix.cli.live.commands import run
+
+    with pytest.raises(SystemExit) as ended:
+        run(["serve", "--help"])
+    assert ended.value.code == 0
+    assert "--port PORT" in capsys.readouterr().out
