@@ -20,6 +20,7 @@ Each file holds one concept::
     pushes.py      the pushes of one join: held, and sent
     push.py        one push: held, sent, answered, timed out or interrupted
     timer.py       something that will happen later, or not
+    limits.py      time limits that share a timer
     single.py      an observable of exactly one value
     subjects.py    hot streams and states, with isolated observers
     dispatch.py    the order in which observers are told

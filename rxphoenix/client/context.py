@@ -21,6 +21,7 @@ from reactivex.scheduler.eventloop import AsyncIOScheduler, AsyncIOThreadSafeSch
 from rxphoenix.client.complaints import Complaints
 from rxphoenix.client.dispatch import Dispatcher
 from rxphoenix.client.flow import Flow
+from rxphoenix.client.limits import Limits
 from rxphoenix.errors import NoEventLoop, PayloadMismatch, WrongThread
 
 __all__ = ["Clock", "Context", "Fault", "logger"]
@@ -86,6 +87,7 @@ class Context:
         self._complaints = Complaints("what observers and functions of this program raised")
         self.dispatcher = Dispatcher(self._resume)
         self.flow = Flow(self)
+        self.limits = Limits(self)
         self.when_loop_is_gone: Callable[[], object] = self.cool_down
         self.is_virtual = isinstance(scheduler, VirtualTimeScheduler)
 
@@ -128,6 +130,7 @@ class Context:
 
     def cool_down(self) -> None:
         """Let go of scheduler and thread, so that another loop may take the socket over."""
+        self.limits.stop()
         self._scheduler = self._clock = self._loop = self._thread = None
 
     @property

@@ -190,7 +190,7 @@ class Join:
         self._generation += 1
         self._tries += 1
         self._sent = self._context.clock.monotonic()
-        self._timer.start(self.options.timeout, self._timed_out)
+        self._timer.limit(self.options.timeout, self._timed_out)
         if callable(self.options.params.given):
             # as an event of its own: a function of the user's may call anything
             self._context.dispatcher.post(self._evaluate, connection, self._generation)
@@ -230,7 +230,7 @@ class Join:
         self.connection = connection
         self.join_ref = ref
         self._sent = self._context.clock.monotonic()
-        self._timer.start(self.options.timeout, self._timed_out)
+        self._timer.limit(self.options.timeout, self._timed_out)
         connection.replies.expect(ref, self.topic.name, ref, self._replied)
         connection.carry(ref, self)
         if self.predecessor is not None and self.predecessor.connection is connection:

@@ -180,7 +180,7 @@ class PendingPush:
             self._refuse_soon(NotJoined(options.topic, options.event))
         else:
             topics.context.warm_up()
-            self._timer.start(options.timeout, self._expired)
+            self._timer.limit(options.timeout, self._expired)
             self._subscriber.on_dispose = self._abandoned
             if not topics.get(options.topic).lease(options.join, self._board, take_over=False):
                 self._timer.stop()

@@ -12,6 +12,7 @@ from reactivex import abc
 
 if TYPE_CHECKING:
     from rxphoenix.client.context import Context
+    from rxphoenix.client.limits import Limit
 
 __all__ = ["TOLERANCE", "Timer"]
 
@@ -22,16 +23,18 @@ TOLERANCE = 1e-4
 class Timer:
     """At most one pending action; starting it again forgets the one before."""
 
-    __slots__ = ("_context", "_pending")
+    __slots__ = ("_action", "_context", "_limit", "_pending")
 
     def __init__(self, context: Context) -> None:
         self._context = context
         self._pending: abc.DisposableBase | None = None
+        self._limit: Limit | None = None
+        self._action: Callable[[], object] | None = None
 
     @property
     def is_running(self) -> bool:
         """Whether something will happen."""
-        return self._pending is not None
+        return self._pending is not None or self._limit is not None
 
     def start(self, seconds: float, action: Callable[[], object]) -> None:
         """Do something after a time, in seconds; after 0 it is one turn of the scheduler from now."""
@@ -44,8 +47,23 @@ class Timer:
 
         pending = self._pending = self._context.later(seconds, fire)
 
+    def limit(self, seconds: float, action: Callable[[], object]) -> None:
+        """Do something after a time, in seconds, as ``start`` does: for what is nearly always stopped before."""
+        self.stop()
+        self._action = action
+        self._limit = self._context.limits.begin(self, seconds)
+
+    def reached(self) -> None:
+        """The time of the limit is up."""
+        action, self._action, self._limit = self._action, None, None
+        if action is not None:
+            action()
+
     def stop(self) -> None:
         """Let it not happen."""
-        pending, self._pending = self._pending, None
-        if pending is not None:
+        if self._limit is not None:
+            self._limit.waiting.pop(self, None)
+            self._limit = self._action = None
+        elif self._pending is not None:
+            pending, self._pending = self._pending, None
             pending.dispose()

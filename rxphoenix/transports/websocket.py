@@ -25,6 +25,7 @@ from rxphoenix.protocol.message import Frame
 from rxphoenix.transports.base import CloseRequest, ConnectRequest, Opened, TransportEvent
 from rxphoenix.transports.carrier import MAX_UNSENT_SIZE, Callbacks, Carrier, carried, check_size
 from rxphoenix.transports.http import http_session, refusal, without_address
+from rxphoenix.transports.writer import Writer
 
 __all__ = ["WebSocket"]
 
@@ -111,16 +112,21 @@ class _Connection(Carrier):
     def __init__(self, transport: WebSocket, request: ConnectRequest, observer: Callbacks) -> None:
         super().__init__(request, observer, transport.max_unsent_size)
         self._transport = transport
-        self._outgoing: asyncio.Queue[Frame | CloseRequest] = asyncio.Queue()
+        self._writer: Writer | None = None
         self._late = False
         self._deadline: asyncio.TimerHandle | None = None
 
     def _send(self, frame: Frame) -> None:
         if not self._over and self._has_room(frame):
-            self._outgoing.put_nowait(frame)
+            assert self._writer is not None
+            self._writer.send(frame)
+
+    def _begun(self, size: int) -> None:
+        self._unsent_size -= size
 
     def _flush_and_close(self, close: CloseRequest) -> None:
-        self._outgoing.put_nowait(close)
+        assert self._writer is not None
+        self._writer.close(close)
         self._cancel_after(close.grace)
 
     def _cancel_after(self, seconds: float) -> None:
@@ -151,7 +157,8 @@ class _Connection(Carrier):
             return error
 
     async def _carry(self, ws: aiohttp.ClientWebSocketResponse[bool]) -> ConnectionFault:
-        writer = asyncio.get_running_loop().create_task(self._write(ws), name="rxphoenix websocket writer")
+        self._writer = Writer(ws, self._begun)
+        writer = asyncio.get_running_loop().create_task(self._writer.run(), name="rxphoenix websocket writer")
         try:
             self._observer.on_next(Opened(self._send, hold_back=self.hold_back))
             fault = await self._read(ws)
@@ -188,19 +195,6 @@ class _Connection(Carrier):
             else:
                 break
         return ConnectionLost("the connection dropped without a close frame")
-
-    async def _write(self, ws: aiohttp.ClientWebSocketResponse[bool]) -> None:
-        while True:
-            outgoing = await self._outgoing.get()
-            try:
-                if isinstance(outgoing, CloseRequest):
-                    await ws.close(code=outgoing.code or 1000, message=outgoing.reason.encode())
-                    return
-                self._unsent_size -= len(outgoing.data)
-                kind = aiohttp.WSMsgType.BINARY if outgoing.binary else aiohttp.WSMsgType.TEXT
-                await ws.send_frame(outgoing.data, kind)
-            except (ConnectionError, RuntimeError, aiohttp.ClientError):
-                return  # the reader hears of it, with the reason
 
 
 def _broken(error: object) -> ConnectionLost:

@@ -31,6 +31,7 @@ _CARRYING = (
     "rxphoenix.transports.http",
     "rxphoenix.transports.once",
     "rxphoenix.transports.waiting",
+    "rxphoenix.transports.writer",
 )
 # The pure heart of the server, which the virtual Phoenix shares.
 _SESSION = (

@@ -1,0 +1,158 @@
+"""Writing to a WebSocket: what goes at once, what goes together, and what a network that takes no more does to it."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable, Generator
+from types import coroutine
+from typing import Any
+
+import pytest
+
+from rxphoenix.protocol.message import Frame
+from rxphoenix.transports.base import CloseRequest
+from rxphoenix.transports.writer import Writer
+
+
+class FakeSocket:
+    """Notes what is asked of it."""
+
+    family = socket.AF_INET
+
+    def __init__(self, log: list[Any]) -> None:
+        self._log = log
+
+    def setsockopt(self, level: int, option: int, value: int) -> None:
+        self._log.append(("cork", value))
+
+
+class FakeWebSocket:
+    """Writes into a log; waits for ``room`` after each frame once there is none."""
+
+    def __init__(self) -> None:
+        self.log: list[Any] = []
+        self.room: asyncio.Future[None] | None = None
+        self.error: Exception | None = None
+
+    def get_extra_info(self, name: str) -> FakeSocket:
+        assert name == "socket"
+        return FakeSocket(self.log)
+
+    async def send_frame(self, data: bytes, kind: object) -> None:
+        if self.error is not None:
+            raise self.error
+        self.log.append(data)
+        if self.room is not None:
+            await self.room
+
+    async def close(self, *, code: int, message: bytes) -> None:
+        self.log.append((code, message))
+
+
+class Desk:
+    """A writer at work."""
+
+    def __init__(self) -> None:
+        self.ws = FakeWebSocket()
+        self.begun: list[int] = []
+        self.writer = Writer(self.ws, self.begun.append)  # pyright: ignore[reportArgumentType]
+        self.task = asyncio.get_running_loop().create_task(self.writer.run())
+
+    def send(self, *frames: bytes) -> None:
+        for frame in frames:
+            self.writer.send(Frame(frame))
+
+    async def written(self, count: int) -> list[Any]:
+        while len(self.ws.log) < count:
+            await a_turn()
+        return self.ws.log
+
+    async def close(self) -> None:
+        self.writer.close(CloseRequest(4000, "bye"))
+        await self.task
+
+
+@coroutine
+def a_turn() -> Generator[None]:
+    yield
+
+
+async def test_a_frame_is_written_before_send_returns():
+    desk = Desk()
+    desk.send(b"a")
+    assert desk.ws.log == [b"a"]
+    for letter in (b"b", b"c"):
+        await a_turn()
+        await a_turn()
+        desk.send(letter)
+    assert desk.ws.log == [b"a", b"b", b"c"]
+    assert desk.begun == [1, 1, 1]
+    await desk.close()
+    assert desk.ws.log[3:] == [(4000, b"bye")]
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_CORK"), reason="only Linux can keep writes together")
+async def test_what_else_is_sent_in_a_turn_goes_together_in_the_next_one():
+    desk = Desk()
+    desk.send(b"a", b"b", b"c")
+    assert desk.ws.log == [b"a"]
+    assert await desk.written(5) == [b"a", ("cork", 1), b"b", b"c", ("cork", 0)]
+    desk.send(b"d")
+    assert desk.ws.log[5:] == [b"d"]
+    await desk.close()
+
+
+async def test_where_nothing_can_be_kept_together_frames_go_one_by_one(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("rxphoenix.transports.writer._CORK", None)
+    desk = Desk()
+    desk.send(b"a", b"b", b"c")
+    assert await desk.written(3) == [b"a", b"b", b"c"]
+    await desk.close()
+
+
+async def test_a_network_that_takes_no_more_is_waited_for_and_the_order_stays():
+    desk = Desk()
+    room = desk.ws.room = asyncio.get_running_loop().create_future()
+    desk.send(b"a", b"b")
+    for _ in range(5):
+        await a_turn()
+    desk.send(b"c")
+    assert desk.ws.log == [b"a"]
+    assert desk.begun == [1]
+    desk.ws.room = None
+    room.set_result(None)
+    await desk.close()
+    assert [each for each in desk.ws.log if each not in (("cork", 1), ("cork", 0))] == [
+        b"a", b"b", b"c", (4000, b"bye"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "break_it",
+    [
+        pytest.param(lambda desk: setattr(desk.ws, "error", ConnectionResetError()), id="at once"),
+        pytest.param(lambda desk: desk.ws.room.set_exception(ConnectionResetError()), id="while it waits"),
+    ],
+)
+async def test_what_goes_wrong_is_the_readers_business(break_it: Callable[[Desk], None]):
+    desk = Desk()
+    desk.ws.room = asyncio.get_running_loop().create_future()
+    desk.send(b"a", b"b")
+    await a_turn()
+    break_it(desk)
+    if not desk.ws.room.done():
+        desk.ws.room.set_result(None)
+    desk.send(b"c")
+    await asyncio.wait_for(desk.task, 5)
+    assert desk.ws.log[0] == b"a"
+
+
+async def test_a_writer_that_is_cancelled_leaves_nothing_half_done():
+    desk = Desk()
+    desk.ws.room = asyncio.get_running_loop().create_future()
+    desk.send(b"a")
+    await a_turn()
+    desk.task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await desk.task
