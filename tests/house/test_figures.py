@@ -39,6 +39,7 @@ NO_PICTURE = {
     "architecture.md": "for who works on the house",
     "async-iteration.md": "a loop takes when it wants to: its instants are not those of a stream",
     "changelog.md": "stands for a file elsewhere, as do the next two",
+    "command-line.md": "what a shell prints is no stream",
     "contributing.md": "stands for CONTRIBUTING.md",
     "from-phoenix-js.md": "tables of names",
     "notebooks.md": "what a cell shows is no stream",
