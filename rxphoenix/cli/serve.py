@@ -39,7 +39,7 @@ class Application(msgspec.Struct, frozen=True):
 APPLICATIONS = {
     "demo": Application(
         demo_application,
-        {"/socket": 'room:* (room:lobby has visitors, room:secret the password "sesame"), sensor:*'},
+        {"/socket": 'room:* with presence (room:lobby has visitors, room:secret the password "sesame"), sensor:*'},
         'subscription = socket.channel("room:lobby").on("new_msg").subscribe(print)',
     ),
     "conformance": Application(
