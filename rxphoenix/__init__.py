@@ -18,7 +18,10 @@ from typing import TYPE_CHECKING
 
 from rxphoenix.bridges.background import Background, background
 from rxphoenix.bridges.buffer import Overflow
+from rxphoenix.bridges.iterable import from_async_iterable
 from rxphoenix.bridges.iteration import Iteration, iterate
+from rxphoenix.bridges.mapping import map_async
+from rxphoenix.bridges.retrying import retry_backoff
 from rxphoenix.client.channel import Channel
 from rxphoenix.client.channel_state import ChannelStateView
 from rxphoenix.client.context import Fault
@@ -172,10 +175,13 @@ __all__ = [
     "WrongThread",
     "background",
     "exponential",
+    "from_async_iterable",
     "give_up_on",
     "iterate",
+    "map_async",
     "record",
     "replay",
+    "retry_backoff",
     "stepped",
 ]
 

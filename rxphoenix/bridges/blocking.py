@@ -1,6 +1,6 @@
-"""A buffer that is not full for long: it holds back the sockets that its values come from.
+"""A buffer that is not full for long: it holds back what its values come from.
 
-What lives here: finding these sockets, and when a buffer holds them back. What does not: how a socket is held back, and
+What lives here: finding these origins, and when a buffer holds them back. What does not: how a socket is held back, and
 when it is not after all (``rxphoenix.client.flow``).
 """
 
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
 
@@ -17,9 +16,8 @@ from reactivex import abc
 from rxphoenix.bridges.buffer import Buffer, Overflow
 from rxphoenix.client.checks import check_seconds
 from rxphoenix.client.context import Context
-from rxphoenix.client.flow import Block
 from rxphoenix.client.joined import Gap
-from rxphoenix.client.origins import origins
+from rxphoenix.client.origins import Brake, origins
 from rxphoenix.client.socket import Socket
 from rxphoenix.client.socket_streams import context_of
 from rxphoenix.errors import BlockedTooLong, BufferOverflow
@@ -57,44 +55,35 @@ def buffer_for(limit: int, overflow: Overflow, block_for: float, socket: Socket 
 
 
 class BlockingBuffer(Buffer[_T]):
-    """A buffer that holds back its sockets while it is full.
+    """A buffer that holds back the origins of its values while it is full.
 
-    It takes in what comes all the same: what has been read already, and what comes while an answer is awaited. Only
-    when a socket was held back for its time, and nothing was taken meanwhile, it drops what comes, until something is.
+    It takes in what comes all the same: what is on its way, and of a socket also what comes while an answer is
+    awaited. Only when a socket was held back for its time, and nothing was taken meanwhile, it drops what comes, until
+    something is taken.
 
     Arguments:
-        limit: how many values wait before the sockets are held back.
-        seconds: how long they are held back while nothing is taken.
-        socket: a socket to hold back besides those that are found.
+        limit: how many values wait before the origins are held back.
+        seconds: how long a socket is held back while nothing is taken.
+        socket: a socket to hold back besides what is found.
     """
 
-    __slots__ = (
-        "_blocks",
-        "_gaps",
-        "_given",
-        "_is_full",
-        "_lost",
-        "_puts",
-        "_reads_on",
-        "_refused",
-        "_seconds",
-        "_takes",
-    )
+    __slots__ = ("_brakes", "_expired", "_gaps", "_given", "_is_full", "_lost", "_puts", "_refused", "_seconds",
+                 "_takes")  # fmt: skip
 
     def __init__(self, limit: int, seconds: float, socket: Socket | None) -> None:
         super().__init__(limit, Overflow.BLOCK)
         self._seconds = seconds
         self._given = socket
-        self._blocks: tuple[tuple[Context, Block], ...] = ()
+        self._brakes: tuple[Brake, ...] = ()
         self._is_full = False
-        self._reads_on = False
+        self._expired: Context | None = None
         self._refused = False
-        self._lost: tuple[abc.SchedulerBase, datetime, BlockedTooLong, int] | None = None
+        self._lost: _Loss | None = None
         self._gaps: deque[tuple[int, Gap]] = deque()
         self._puts = self._takes = 0
 
     def fill_by(self, subscribe: Callable[[], abc.DisposableBase]) -> abc.DisposableBase:
-        """Subscribe to what fills it, and find the sockets."""
+        """Subscribe to what fills it, and find its origins."""
         with origins() as found:
             subscription = subscribe()
         if self._given is not None:
@@ -102,13 +91,10 @@ class BlockingBuffer(Buffer[_T]):
         if not found:
             subscription.dispose()
             raise ValueError(_NOTHING_TO_HOLD_BACK)
-        self._blocks = tuple((context, self._block_on(context)) for context in found)
+        self._brakes = tuple(origin.brake(self._seconds, self._expire, self._refuse) for origin in found)
         if self._is_full:  # by what came meanwhile
             self._hold_back()
         return subscription
-
-    def _block_on(self, context: Context) -> Block:
-        return Block(context, self._seconds, self._expired, self._impossible)
 
     def put(self, value: _T) -> None:
         """Take a value in; raises ``BufferOverflow`` if it is full and there is a socket that cannot be held back."""
@@ -116,8 +102,8 @@ class BlockingBuffer(Buffer[_T]):
         if waiting >= self.limit:
             if self._refused:
                 raise BufferOverflow(self.limit, "the transport cannot be held back")
-            if self._reads_on:
-                self._drop()
+            if self._expired is not None:
+                self._drop(self._expired)
                 return
             self.exceeded += 1
         self._puts += 1
@@ -134,52 +120,58 @@ class BlockingBuffer(Buffer[_T]):
             self.gap = self._gaps.popleft()[1]
         self._takes += 1
         if self._is_full:
-            if self._reads_on:
-                self._reads_on = False
-                self._close_gap()
+            self._expired = None
+            if self._lost is not None:
+                self._gaps.append((self._puts, self._lost.made_good(self.dropped)))
+                self._lost = None
             if len(self._values) < self.limit:
                 self._is_full = False
-                self._tell(Block.end)
+                for brake in self._brakes:
+                    brake.end()
             else:
                 self._hold_back()
         return value
 
     def finish(self) -> None:
         """No value comes any more: nothing needs to be held back."""
-        self._tell(Block.dispose)
-        self._blocks = ()
-
-    # -- holding back --------------------------------------------------------------------------------------------
-
-    def _tell(self, what: Callable[[Block], None]) -> None:
-        for context, block in self._blocks:
-            context.marshal(partial(what, block))
+        brakes, self._brakes = self._brakes, ()
+        for brake in brakes:
+            brake.dispose()
 
     def _hold_back(self) -> None:
-        self._tell(Block.begin)
+        for brake in self._brakes:
+            brake.begin()
 
-    def _impossible(self) -> None:
+    def _refuse(self) -> None:
         self._refused = True
 
-    def _expired(self) -> None:
-        """A socket was held back for its time: they are read on, and what there is no room for is dropped."""
-        self._reads_on = True
-        self._tell(Block.end)
+    def _expire(self, context: Context) -> None:
+        """A socket was held back for its time: it is read on, and what there is no room for is dropped."""
+        self._expired = context
 
-    # -- what is lost --------------------------------------------------------------------------------------------
-
-    def _drop(self) -> None:
-        self.dropped += 1
+    def _drop(self, context: Context) -> None:
         if self._lost is None:
-            error = BlockedTooLong(self._seconds)
-            scheduler = self._blocks[0][0].scheduler
-            self._lost = (scheduler, scheduler.now, error, self.dropped - 1)
-            for context, _block in self._blocks:
-                context.marshal(partial(context.report, error))
+            self._lost = _Loss(context.scheduler, BlockedTooLong(self._seconds), self.dropped)
+            context.marshal(partial(context.report, self._lost.error))
+        self.dropped += 1
 
-    def _close_gap(self) -> None:
-        if self._lost is not None:
-            scheduler, since, error, before = self._lost
-            gap = Gap(since, (scheduler.now - since).total_seconds(), error, dropped=self.dropped - before)
-            self._gaps.append((self._puts, gap))
-            self._lost = None
+
+class _Loss:
+    """A loss, until something is taken.
+
+    Arguments:
+        scheduler: whose clock tells when it is.
+        error: why.
+        dropped: how many values had been dropped before it.
+    """
+
+    def __init__(self, scheduler: abc.SchedulerBase, error: BlockedTooLong, dropped: int) -> None:
+        self.error = error
+        self._scheduler = scheduler
+        self._since = scheduler.now
+        self._dropped = dropped
+
+    def made_good(self, dropped: int) -> Gap:
+        """The gap that ends now, with the number of values that have been dropped by now."""
+        seconds = (self._scheduler.now - self._since).total_seconds()
+        return Gap(self._since, seconds, self.error, dropped=dropped - self._dropped)

@@ -20,7 +20,7 @@ from reactivex.scheduler.eventloop import AsyncIOScheduler, AsyncIOThreadSafeSch
 
 from rxphoenix.client.complaints import Complaints
 from rxphoenix.client.dispatch import Dispatcher
-from rxphoenix.client.flow import Flow
+from rxphoenix.client.flow import Block, Flow
 from rxphoenix.client.limits import Limits
 from rxphoenix.errors import NoEventLoop, PayloadMismatch, WrongThread
 
@@ -207,6 +207,12 @@ class Context:
             loop.call_soon_threadsafe(self.dispatcher.run, action)
         except RuntimeError:  # the loop was closed a moment ago: nothing is left to be done there
             return
+
+    def brake(
+        self, seconds: float, on_expired: Callable[[Context], object], on_impossible: Callable[[], object]
+    ) -> Block:
+        """Make the means of one consumer to hold the socket back."""
+        return Block(self, seconds, on_expired, on_impossible)
 
     # -- time ----------------------------------------------------------------------------------------------------
 

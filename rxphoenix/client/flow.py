@@ -42,19 +42,23 @@ class Heldable(Protocol):
 
 
 class Block:
-    """One consumer's means to hold back a socket; made once, used whenever it has no room.
+    """One consumer's means to hold back a socket; made once, used whenever it has no room, from any thread.
 
     Arguments:
         context: the surroundings of the socket.
         seconds: how long it may be held back without a break.
-        on_expired: called when it was; the block is over then.
+        on_expired: called with the context when it was; the block is over then.
         on_impossible: called instead where the transport cannot be held back.
     """
 
     __slots__ = ("_context", "_on_expired", "_seconds", "_since", "_timer", "on_impossible")
 
     def __init__(
-        self, context: Context, seconds: float, on_expired: Callable[[], object], on_impossible: Callable[[], object]
+        self,
+        context: Context,
+        seconds: float,
+        on_expired: Callable[[Context], object],
+        on_impossible: Callable[[], object],
     ) -> None:
         self._context = context
         self._seconds = seconds
@@ -65,15 +69,24 @@ class Block:
 
     def begin(self) -> None:
         """Hold the socket back, for as long as it may be from now on."""
+        self._context.marshal(self._begin)
+
+    def _begin(self) -> None:
         self._context.flow.begin(self)
 
     def end(self) -> None:
         """Hold it back no longer."""
+        self._context.marshal(self._end)
+
+    def _end(self) -> None:
         self._context.flow.end(self)
 
     def dispose(self) -> None:
         """Never hold it back again."""
-        self.end()
+        self._context.marshal(self._dispose)
+
+    def _dispose(self) -> None:
+        self._end()
         self._timer.stop()
 
     # -- what the flow says --------------------------------------------------------------------------------------
@@ -95,8 +108,8 @@ class Block:
         if remaining > TOLERANCE:
             self._timer.start(remaining, self._look)
         else:
-            self._on_expired()
-            self.end()
+            self._on_expired(self._context)
+            self._end()
 
 
 class Flow:

@@ -17,7 +17,7 @@ class Consumer:
         self._marbles = marbles
         self.expired: list[float] = []
         self.impossible = 0
-        self.block = Block(context_of(socket), seconds, lambda: self.expired.append(marbles.now), self._impossible)
+        self.block = Block(context_of(socket), seconds, lambda _: self.expired.append(marbles.now), self._impossible)
 
     def _impossible(self) -> None:
         self.impossible += 1

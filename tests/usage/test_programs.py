@@ -21,6 +21,7 @@ from tests.usage import (
     iterating,
     joining,
     networks,
+    pipelines,
     presence,
     threads,
     typed,
@@ -40,6 +41,10 @@ EXPECTED: dict[str, tuple[Callable[[str], Awaitable[list[str]]], list[str]]] = {
         ["{'over': 'anything'}, 0 remembered", "{'over': 'anything'}, 1 remembered"],
     ),
     "iterating": (iterating.main, ["one", "two", "dropped 0", "open"]),
+    "pipelines": (
+        pipelines.main,
+        ["2 alerts", "[0, 2, 4]", "[0, 1, 2]", "0 dropped, 0 over", "refused at attempt 1"],
+    ),
     "watching": (
         watching.main,
         [
@@ -108,15 +113,16 @@ def test_mypy_finds_nothing_to_say_and_would_say_it(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "mypy", "--cache-dir", str(tmp_path / "cache")]
     wrong = tmp_path / "wrong.py"
     wrong.write_text(
-        "from rxphoenix import Socket\n"
+        "from rxphoenix import Socket, map_async\n"
         "async def main(socket: Socket) -> None:\n"
         "    reply: int = await socket.channel('t').request('e')\n"
         "    state: int = socket.state.value\n"
         "    seconds: str = await socket.ping()\n"
         "    Socket(b'ws://localhost')\n"
         "    Socket('ws://localhost', timeout='10')\n"
+        "    map_async(len)\n"
     )
     programs = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
     assert programs.stdout.startswith("Success"), programs.stdout
     mistakes = subprocess.run([*command, str(wrong)], cwd=root, capture_output=True, text=True, check=False)
-    assert "Found 5 errors" in mistakes.stdout, mistakes.stdout
+    assert "Found 6 errors" in mistakes.stdout, mistakes.stdout
