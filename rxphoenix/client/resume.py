@@ -6,6 +6,7 @@ server makes of the cursor.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
@@ -49,8 +50,8 @@ class Resume(msgspec.Struct, frozen=True):
             raise TypeError(
                 f"param must be the name of a join param, for example 'last_message_id', not {self.param!r}"
             )
-        if not callable(self.cursor):
-            raise TypeError(f"cursor must be a function of a message, not {self.cursor!r}")
+        if not callable(self.cursor) or inspect.iscoroutinefunction(self.cursor):
+            raise TypeError(f"cursor must be a plain function of a message, not {self.cursor!r}")
 
 
 class Cursor:

@@ -5,6 +5,7 @@ What lives here: the public face. What does not: keeping the connection (``link.
 
 from __future__ import annotations
 
+import inspect
 import random as random_module
 from collections.abc import Mapping
 from copy import deepcopy
@@ -384,8 +385,8 @@ class Socket(SocketStreams):
             resume,
             PresenceEvents() if presence_events is None else presence_events,
         )
-        if on_message is not None and not callable(on_message):
-            raise TypeError(f"on_message must be a function of (event, payload), not {on_message!r}")
+        if on_message is not None and (not callable(on_message) or inspect.iscoroutinefunction(on_message)):
+            raise TypeError(f"on_message must be a plain function of (event, payload), not {on_message!r}")
         return Channel(self._context, self._topics, ChannelOptions(topic, join, self._timeout, auto_join, on_message))
 
     def _encode_join_params(self, params: Any) -> EncodedPayload:

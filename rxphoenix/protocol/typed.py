@@ -1,7 +1,8 @@
 """Payloads read as a type that the user names, and refused where they do not fit.
 
 Structs of msgspec, dataclasses, TypedDicts, attrs classes, enums, dates and containers of all these are read by
-msgspec; pydantic's models and dataclasses, and containers of them, by pydantic's ``TypeAdapter``.
+msgspec; pydantic's models and dataclasses, and containers of them, by pydantic's ``TypeAdapter``, and a model that is
+inside of what msgspec reads by pydantic, too.
 
 What lives here: reading. What does not: who asks for a type (``rxphoenix.client``), and writing (``serializer.py``).
 """
@@ -10,7 +11,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar, cast, get_args
+from typing import Any, Generic, TypeVar, cast, get_args, get_origin
 
 import msgspec
 
@@ -58,7 +59,7 @@ class PayloadType(Generic[_T]):
     def _read_by_msgspec(self, of: Any) -> None:
         try:
             unknown = _unknown_class(msgspec.inspect.type_info(of))
-            self._from_json = msgspec.json.Decoder(of).decode
+            self._from_json = msgspec.json.Decoder(of, dec_hook=_read_model).decode
         except (TypeError, NameError, AttributeError) as error:
             raise TypeError(f"nothing can be read as {of!r}: {error}") from error
         if unknown is not None:
@@ -66,10 +67,13 @@ class PayloadType(Generic[_T]):
                 f"nothing can be read as {unknown!r}; use a msgspec.Struct, a dataclass, a TypedDict, an attrs class, "
                 "a pydantic model, or a type of JSON"
             )
-        self._from_value = lambda value: msgspec.convert(value, of, str_keys=True)
+        self._from_value = lambda value: msgspec.convert(value, of, str_keys=True, dec_hook=_read_model)
 
     def _read_by_pydantic(self, of: Any) -> None:
-        adapter = cast("Any", sys.modules["pydantic"]).TypeAdapter(of)
+        try:
+            adapter = cast("Any", sys.modules["pydantic"]).TypeAdapter(of)
+        except Exception as error:  # pydantic's own, and those of the user's class
+            raise TypeError(f"nothing can be read as {of!r}: {error}") from error
         self._from_json = lambda raw: adapter.validate_json(bytes(raw))
 
         def from_value(value: Payload) -> _T:
@@ -126,7 +130,18 @@ def _words(error: Exception) -> str:
 def _is_pydantic(of: Any) -> bool:
     if "pydantic" not in sys.modules:  # then nobody has made a model
         return False
+    origin = get_origin(of)
+    if isinstance(origin, type) and issubclass(origin, msgspec.Struct):  # a generic one, which only msgspec can make
+        return False
     return hasattr(of, "__pydantic_validator__") or any(_is_pydantic(part) for part in get_args(of))
+
+
+def _read_model(kind: type, value: Any) -> Any:
+    """A model inside of what msgspec reads; by way of JSON, as ``from_value`` does."""
+    try:
+        return cast("Any", kind).__pydantic_validator__.validate_json(msgspec.json.encode(value))
+    except Exception as error:
+        raise ValueError(_words(error)) from None
 
 
 def _unknown_class(info: Any) -> type | None:
@@ -135,7 +150,7 @@ def _unknown_class(info: Any) -> type | None:
     pending = [info]
     while pending:
         part = pending.pop()
-        if isinstance(part, msgspec.inspect.CustomType):
+        if isinstance(part, msgspec.inspect.CustomType) and not _is_pydantic(part.cls):
             return part.cls
         if isinstance(part, (tuple, list)):
             pending.extend(cast("tuple[Any, ...]", part))

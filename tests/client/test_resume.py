@@ -16,6 +16,9 @@ def last_id(message: Message) -> Any:
     return message.payload["id"] if message.event == "new" else None
 
 
+async def _a_coroutine_function(message: Message) -> Any: ...
+
+
 LAST_ID = Resume("last_id", last_id)
 LEGEND = {
     "j": ("phx_join", {"user": "ann"}),
@@ -147,7 +150,8 @@ def test_a_resume_is_a_part_of_the_params(marbles: World) -> None:
     [
         (lambda: Resume("", last_id), "param must be the name of a join param"),
         (lambda: Resume(7, last_id), "param must be the name of a join param"),  # type: ignore[arg-type]
-        (lambda: Resume("last_id", "id"), "cursor must be a function of a message, not 'id'"),  # type: ignore[arg-type]
+        (lambda: Resume("last_id", "id"), "cursor must be a plain function of a message, not 'id'"),  # type: ignore[arg-type]
+        (lambda: Resume("last_id", _a_coroutine_function), "cursor must be a plain function"),
     ],
 )
 def test_what_cannot_be_a_resume_is_refused_at_once(make: Any, words: str) -> None:

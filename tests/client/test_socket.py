@@ -79,6 +79,7 @@ def test_an_option_that_cannot_be_used_is_named_at_the_call(options: dict[str, A
         (lambda socket: socket.channel("a", b"bytes"), TypeError, "must be a JSON value"),
         (lambda socket: socket.channel("a", join_timeout=0), ValueError, "join_timeout"),
         (lambda socket: socket.channel("a", on_message="x"), TypeError, "on_message"),
+        (lambda socket: socket.channel("a", on_message=asyncio.sleep), TypeError, "on_message"),
         (lambda socket: socket.disconnect(1001), ValueError, "1000 or 3000"),
         (lambda socket: socket.disconnect(3000, "x" * 124), ValueError, "123 bytes"),
         (lambda socket: socket.send(Message(None, "1", "phoenix", "heartbeat", {})), NotConnected, "opened"),

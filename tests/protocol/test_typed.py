@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import enum
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, Any, Generic, TypedDict, TypeVar
 
 import attrs
 import msgspec
@@ -108,6 +108,47 @@ def test_forms_of_types_are_types() -> None:
         PayloadType(list[Struct]).from_value([{}])
 
 
+T = TypeVar("T")
+
+
+class Box(msgspec.Struct, Generic[T]):
+    inside: T
+
+
+@dataclasses.dataclass
+class Shelf:
+    inside: list[Model]
+
+
+class Drawer(TypedDict):
+    inside: Model | None
+
+
+@pytest.mark.parametrize(
+    ("kind", "payload", "expected"),
+    [
+        (Box[Model], b'{"inside":{"celsius":1}}', Box(Model(celsius=1))),
+        (Shelf, b'{"inside":[{"celsius":1}]}', Shelf([Model(celsius=1)])),
+        (Drawer, b'{"inside":{"celsius":1}}', {"inside": Model(celsius=1)}),
+        (list[Shelf], b'[{"inside":[{"celsius":1}]}]', [Shelf([Model(celsius=1)])]),
+        (Box[Strict], b'{"inside":{"at":"2026-11-24"}}', Box(Strict(at=datetime.date(2026, 11, 24)))),
+    ],
+)
+def test_a_model_inside_of_another_kind_is_read_by_pydantic(kind: Any, payload: bytes, expected: object) -> None:
+    wanted = PayloadType(kind)
+    message = received(payload)
+    assert wanted.from_message(message) == wanted.from_value(message.payload) == expected
+
+
+def test_a_misfit_inside_of_another_kind_names_the_place_and_shows_no_value() -> None:
+    with pytest.raises(PayloadMismatch) as refused:
+        PayloadType(Shelf).from_message(received(b'{"inside":[{"celsius":"secret"}]}'))
+    assert "celsius: " in refused.value.problem
+    assert refused.value.problem.endswith(" - at `$.inside[0]`")
+    assert "secret" not in refused.value.problem
+    assert "http" not in refused.value.problem
+
+
 def test_a_validator_of_a_pydantic_dataclass_is_asked() -> None:
     with pytest.raises(PayloadMismatch):
         PayloadType(Validated).from_value({"celsius": -1})
@@ -164,7 +205,18 @@ def test_bytes_are_read_as_bytes() -> None:
 
 
 @pytest.mark.parametrize(
-    "form", [Stranger, list[Stranger], dict[str, list[Stranger | None]], "no such type", Struct | Data, 3]
+    "form",
+    [
+        Stranger,
+        list[Stranger],
+        dict[str, list[Stranger | None]],
+        "no such type",
+        Struct | Data,
+        3,
+        Model(celsius=1),
+        list[Struct | Model],
+        Box[Stranger],
+    ],
 )
 def test_what_nothing_can_be_read_as_is_refused_at_once(form: Any) -> None:
     with pytest.raises(TypeError, match="nothing can be read as"):
