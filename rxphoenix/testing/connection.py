@@ -183,9 +183,9 @@ class VirtualConnection:
         self.request.closing.listen(self._close_asked)
         if self._codec is None:
             refused = ConnectionRefused(f"the server does not speak vsn {self.request.address.vsn}", status=403)
-            self._clock.after(self.phoenix.opens_after, lambda: self.drop(refused))
+            self._clock.after(microseconds(self.phoenix.opens_after), lambda: self.drop(refused))
         elif script is None:
-            self._clock.after(self.phoenix.opens_after, self._open)
+            self._clock.after(microseconds(self.phoenix.opens_after), self._open)
         else:
             for mark in script.marks:
                 self._clock.after(mark.instant, partial(self._take_script, mark))
@@ -244,7 +244,7 @@ class VirtualConnection:
         """The server cannot send what the client does not read: nothing in between takes any of it."""
         timeout = self.phoenix.send_timeout
         if timeout is not None and self.transport == "websocket" and not self._is_shut:
-            self._giving_up = self._clock.after(timeout, self._give_up)
+            self._giving_up = self._clock.after(microseconds(timeout), self._give_up)
 
     def _give_up(self) -> None:
         self._unread.clear()  # it was never sent
@@ -271,7 +271,7 @@ class VirtualConnection:
                 )
             )
         # a server answers later, and be it at the same instant
-        self._clock.after(self.phoenix.latency, partial(self._receive, frame))
+        self._clock.after(microseconds(self.phoenix.latency), partial(self._receive, frame))
 
     def _receive(self, frame: Frame) -> None:
         if not self._is_silent:
@@ -318,7 +318,9 @@ class VirtualConnection:
                 if answer is not None:
                     self._clock.after(answer[0], partial(self._answer_join, channel, number, answer[1]))
             case CallHandleIn(number, event, payload, ref):
-                channel = self.channels[number]
+                channel = self.channels.get(number)
+                if channel is None:
+                    return  # ended at the instant of the push, by a takeover
                 answer = self.phoenix.topic(channel.topic).push_answer(channel, event, payload)
                 # a reply that takes time is given later, by its ref, and keeps no other push waiting
                 self.apply(self.session.done(number))
@@ -351,14 +353,14 @@ class VirtualConnection:
     def _close_asked(self, request: CloseRequest) -> None:
         self.asked_to_close = AskedToClose(self._clock.instant, request.code, request.reason)
         if self.phoenix.closes_after is not None:
-            self._clock.after(self.phoenix.closes_after, self._finish)
+            self._clock.after(microseconds(self.phoenix.closes_after), self._finish)
 
     def _finish(self) -> None:
         if not self.is_over:
             self._end()
             self._observer.on_completed()
             # what was sent before the close gets to the server before it
-            self._clock.after(self.phoenix.latency, self._shut)
+            self._clock.after(microseconds(self.phoenix.latency), self._shut)
 
     def dispose(self) -> None:
         """The client has let go."""

@@ -6,8 +6,8 @@ written as text (``notation.py``) or as a picture (``svg.py``), and anything tha
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
-from fractions import Fraction
 from typing import Any, TypeAlias
 
 import msgspec
@@ -32,7 +32,7 @@ FRAME: Instant = 1_000
 """How long one character of a drawing lasts unless said otherwise, in microseconds."""
 
 _MICROSECONDS_A_SECOND = 1_000_000
-_FLOATING = Fraction(1, 20)
+_FLOATING = 0.05
 """By how many microseconds a sum of floats may miss what was meant; in years of virtual time it does by less."""
 
 
@@ -44,6 +44,7 @@ def microseconds(seconds: float) -> Instant:
             three hundred, as it is meant.
 
     Raises:
+        TypeError: it is no number.
         ValueError: it is not a whole number of microseconds.
 
     Example:
@@ -53,14 +54,12 @@ def microseconds(seconds: float) -> Instant:
         assert microseconds(0.001) == 1_000
         ```
     """
-    try:
-        exact = Fraction(str(seconds)) * _MICROSECONDS_A_SECOND
-    except ValueError:
-        exact = Fraction(1, 2)
-    whole = round(exact)
-    if abs(exact - whole) > _FLOATING:
+    if not isinstance(seconds, (int, float)):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"expected seconds as a number, not {seconds!r}")
+    exact = seconds * _MICROSECONDS_A_SECOND
+    if not math.isfinite(exact) or abs(exact - round(exact)) > _FLOATING:
         raise ValueError(f"expected seconds as a whole number of microseconds, not {seconds!r}")
-    return whole
+    return round(exact)
 
 
 def same_value(one: Any, other: Any) -> bool:

@@ -24,10 +24,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from reactivex import Observable
 
+from rxphoenix.client.checks import check_seconds
 from rxphoenix.client.socket import Socket
 from rxphoenix.errors import ConnectionLost
 from rxphoenix.protocol.message import Frame, Message
@@ -45,8 +46,28 @@ __all__ = ["SentFrame", "VirtualChannel", "VirtualConnection", "VirtualPhoenix",
 ENDPOINT = "ws://phoenix.test/socket"
 
 
+class _Seconds:
+    """An option of a server, which may be changed at any time and is checked when it is."""
+
+    def __init__(self, *, never: bool = False) -> None:
+        self._never = never
+
+    def __set_name__(self, _owner: type, name: str) -> None:
+        self._name = name
+
+    def __set__(self, server: object, seconds: float | None) -> None:
+        if seconds is not None or not self._never:
+            microseconds(check_seconds(self._name, cast("float", seconds), zero=True))
+        vars(server)[self._name] = seconds
+
+    def __get__(self, server: object | None, _owner: type | None = None) -> Any:
+        return self if server is None else vars(server)[self._name]
+
+
 class VirtualPhoenix:
     """A server in virtual time, and the transport that leads to it; made by ``m.phoenix()``.
+
+    What is said in seconds may be changed at any time: ``phoenix.latency = 0.2`` counts for what is sent from then on.
 
     Arguments:
         scheduler: the clock.
@@ -73,6 +94,14 @@ class VirtualPhoenix:
         ```
     """
 
+    opens_after = _Seconds()
+    joins_after = _Seconds()
+    replies_after = _Seconds()
+    closes_after = _Seconds(never=True)
+    latency = _Seconds()
+    idle_timeout = _Seconds(never=True)
+    send_timeout = _Seconds(never=True)
+
     def __init__(
         self,
         scheduler: VirtualScheduler,
@@ -89,13 +118,13 @@ class VirtualPhoenix:
     ) -> None:
         self.scheduler = scheduler
         self.frame = frame
-        self.opens_after = microseconds(opens_after)
-        self.joins_after = microseconds(joins_after)
-        self.replies_after = microseconds(replies_after)
-        self.closes_after = None if closes_after is None else microseconds(closes_after)
-        self.latency = microseconds(latency)
+        self.opens_after = opens_after
+        self.joins_after = joins_after
+        self.replies_after = replies_after
+        self.closes_after = closes_after
+        self.latency = latency
         self.idle_timeout = idle_timeout
-        self.send_timeout = None if send_timeout is None else microseconds(send_timeout)
+        self.send_timeout = send_timeout
         self.sent: list[SentFrame] = []
         """What the client sent, heartbeats included, in order, over all connections."""
         self.attempts: list[VirtualConnection] = []

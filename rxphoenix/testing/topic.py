@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 from rxphoenix.protocol.message import Payload, Reply
 from rxphoenix.server.effects import Effect
 from rxphoenix.server.session import Session
-from rxphoenix.testing.drawing import Completed, Drawing, Instant, Next
+from rxphoenix.testing.drawing import Completed, Drawing, Instant, Next, microseconds
 from rxphoenix.testing.presence import Change, VirtualPresence, changes_in
 
 if TYPE_CHECKING:
@@ -308,7 +308,7 @@ class VirtualTopic:
         if drawing is not None:
             return _answer_of(drawing)
         reply = None if self._join_handler is None else self._join_handler(channel, channel.params)
-        return self._phoenix.joins_after, reply or Reply("ok", {})
+        return microseconds(self._phoenix.joins_after), reply or Reply("ok", {})
 
     def push_answer(self, channel: VirtualChannel, event: Any, payload: Payload) -> tuple[Instant, Reply | None] | None:
         """How a push goes, as ``join_answer``."""
@@ -318,9 +318,9 @@ class VirtualTopic:
             return _answer_of(drawing)
         handler = self._handlers.get(event)
         if handler is None:
-            return self._phoenix.replies_after, Reply("ok", {})
+            return microseconds(self._phoenix.replies_after), Reply("ok", {})
         reply = handler(channel, payload)
-        return None if reply is None else (self._phoenix.replies_after, reply)
+        return None if reply is None else (microseconds(self._phoenix.replies_after), reply)
 
     def greet(self, channel: VirtualChannel) -> None:
         """Push what is drawn for each accepted join, the presence first."""

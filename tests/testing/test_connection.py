@@ -15,7 +15,9 @@ from rxphoenix import (
     MalformedFrame,
     Message,
     Payload,
+    PushInterrupted,
     Reply,
+    TakenOver,
 )
 from rxphoenix.testing import VirtualChannel, World
 
@@ -149,3 +151,18 @@ def test_faults_are_drawn_by_what_they_are(marbles: World):
     socket = phoenix.socket(reconnect_after=soon)
     socket.connect()
     marbles.expect(socket.errors).to_be("--x", {"x": Fault(None, None, ConnectionLost(code=1012))})
+
+
+# -- all at one instant ------------------------------------------------------------------------------------------------
+
+
+def test_a_push_that_a_takeover_overtakes_is_nobodys(marbles: World):
+    phoenix = marbles.phoenix()
+    socket = phoenix.socket()
+    error = TakenOver("room:1")
+    marbles.expect(socket.channel("room:1", {"v": 1})).to_be("--#", error=error)
+    marbles.expect(socket.channel("room:1").push("hi"), "--^").to_be(
+        "--#", error=PushInterrupted("room:1", "hi", cause=error)
+    )
+    marbles.expect(socket.channel("room:1", {"v": 2}), "--^").to_be("")
+    marbles.expect_frames(phoenix).to_be("j-(pj)", {**JOIN, "p": "hi"})

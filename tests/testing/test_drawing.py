@@ -23,6 +23,12 @@ def test_what_is_not_a_whole_number_of_microseconds_is_refused(seconds: float):
         microseconds(seconds)
 
 
+@pytest.mark.parametrize("seconds", ["10ms", None])
+def test_what_is_no_number_of_seconds_is_refused(seconds: object):
+    with pytest.raises(TypeError, match=f"expected seconds as a number, not {seconds!r}"):
+        microseconds(seconds)
+
+
 def test_values_are_compared_by_their_equality_and_instants_exactly():
     assert Next(1, {"a": [1]}) == Next(1, {"a": [1]})
     assert Next(1, 2) == Next(1, 2.0)

@@ -67,6 +67,25 @@ def test_everything_may_take_its_time(marbles: World):
     marbles.expect_frames(phoenix).to_be("--j--p---l", {**SENT, "p": "hi"})
 
 
+def test_what_takes_its_time_can_change_and_be_nothing_else_than_seconds(marbles: World):
+    phoenix = marbles.phoenix()
+    channel = phoenix.socket().channel("room:1")
+    marbles.expect(channel).to_be("")
+    marbles.expect(channel.push("hi"), "-^").to_be("-(a|)", {"a": {}})
+    marbles.expect(channel.push("hi"), "---^").to_be("--------(a|)", {"a": {}})
+    marbles.run(until="2ms")
+    phoenix.latency, phoenix.replies_after = 0.002, 0.003
+    for name, value, error in (
+        ("latency", "10ms", TypeError),
+        ("opens_after", -1, ValueError),
+        ("joins_after", None, TypeError),
+    ):
+        with pytest.raises(error, match=f"{name} must be a number of seconds, not {value!r}"):
+            marbles.phoenix(**{name: value})  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="expected seconds as a whole number of microseconds"):
+        phoenix.closes_after = 1e-7
+
+
 def test_attempts_go_as_drawn(marbles: World):
     phoenix = marbles.phoenix()
     phoenix.connects("--#", "-x", "--o---#", "o-|", values={"x": ConnectionRefused("full", status=503)})
