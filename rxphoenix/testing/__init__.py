@@ -20,7 +20,6 @@ from rxphoenix.testing.clock import TimeStandsStill, VirtualScheduler
 from rxphoenix.testing.connection import AskedToClose, VirtualConnection
 from rxphoenix.testing.drawn import ColdObservable, HotObservable
 from rxphoenix.testing.expectations import (
-    FramesExpectation,
     MarbleFailure,
     ObservableExpectation,
     Observation,
@@ -29,6 +28,7 @@ from rxphoenix.testing.expectations import (
 from rxphoenix.testing.notation import MarbleSyntaxError
 from rxphoenix.testing.phoenix import VirtualPhoenix
 from rxphoenix.testing.presence import Track, Untrack, Update
+from rxphoenix.testing.seen import Attempt, AttemptsExpectation, FramesExpectation
 from rxphoenix.testing.threads import RealTimeUsed
 from rxphoenix.testing.topic import SentFrame, VirtualChannel, VirtualTopic
 from rxphoenix.testing.way import VirtualTransport
@@ -37,6 +37,8 @@ from rxphoenix.testing.world import HORIZON, World, marbles
 __all__ = [
     "HORIZON",
     "AskedToClose",
+    "Attempt",
+    "AttemptsExpectation",
     "ColdObservable",
     "FramesExpectation",
     "HotObservable",

@@ -1,7 +1,8 @@
 """What a test expects, what happened instead, and how the difference is shown.
 
-What lives here: observations, expectations, and the comparison of two drawings. What does not: observables that are
-drawn (``drawn.py``), reading and printing drawings (``notation.py``), and when all this happens (``world.py``).
+What lives here: observations, expectations, and the comparison of two drawings. What does not: what a server is
+expected to have seen (``seen.py``), observables that are drawn (``drawn.py``), reading and printing drawings
+(``notation.py``), and when all this happens (``world.py``).
 """
 
 from __future__ import annotations
@@ -16,21 +17,20 @@ from typing import Any, Protocol, Self
 from reactivex import Observable, abc
 from reactivex.disposable import Disposable
 
-from rxphoenix.protocol.message import HEARTBEAT, PHOENIX, Message
 from rxphoenix.testing.clock import VirtualScheduler
 from rxphoenix.testing.drawing import Completed, Drawing, Failed, Instant, Mark, Next
 from rxphoenix.testing.drawn import ColdObservable, HotObservable, Subscription
 from rxphoenix.testing.notation import legend, parse, parse_subscription, render, render_subscription
-from rxphoenix.testing.topic import SentFrame
 
 __all__ = [
+    "NO_DRAWING",
     "Expectation",
-    "FramesExpectation",
     "MarbleFailure",
     "ObservableExpectation",
     "Observation",
     "SubscriptionsExpectation",
     "compare",
+    "where",
 ]
 
 
@@ -54,7 +54,7 @@ class Expectation(Protocol):
         ...
 
 
-_NO_DRAWING = "was never told what to expect: add .to_be(...)"
+NO_DRAWING = "was never told what to expect: add .to_be(...)"
 
 
 def _name_of(observable: Observable[Any]) -> str:
@@ -62,8 +62,8 @@ def _name_of(observable: Observable[Any]) -> str:
     return "an observable" if plain else repr(observable)
 
 
-def _where() -> str:
-    """The line of the test that expects something."""
+def where() -> str:
+    """The line of the test that expects something: whoever called the method of the world that made this."""
     frame = sys._getframe(3)  # pyright: ignore[reportPrivateUsage]
     return f" ({Path(frame.f_code.co_filename).name}:{frame.f_lineno})"
 
@@ -98,7 +98,7 @@ class Observation:
         self._frame = frame
         self._zero = scheduler.instant
         self._marks: list[Mark] = []
-        self._name = f"{_name_of(observable)}{_where()}" if name is None else name
+        self._name = f"{_name_of(observable)}{where()}" if name is None else name
         self._subscription: abc.DisposableBase = Disposable()
         self._disposed = False
         subscribed, disposed = parse_subscription(subscription, frame=frame)
@@ -194,7 +194,7 @@ class ObservableExpectation(Observation):
     def problem(self) -> str | None:
         """What is wrong, drawn."""
         if self._expected is None:
-            return f"{self._name} {_NO_DRAWING}"
+            return f"{self._name} {NO_DRAWING}"
         return compare(self._name, self._expected, self.drawing, self._symbols)
 
     @property
@@ -221,7 +221,7 @@ class SubscriptionsExpectation:
 
     def __init__(self, observable: ColdObservable | HotObservable, frame: float) -> None:
         self._observable = observable
-        self._where = _where()
+        self._where = where()
         self._frame = frame
         self._expected: tuple[str, ...] | None = None
         self._wanted: list[Subscription] = []
@@ -238,7 +238,7 @@ class SubscriptionsExpectation:
     def problem(self) -> str | None:
         """What is wrong, drawn."""
         if self._expected is None:
-            return f"expect_subscriptions{self._where} {_NO_DRAWING}"
+            return f"expect_subscriptions{self._where} {NO_DRAWING}"
         actual = self._observable.subscriptions
         if actual == self._wanted:
             return None
@@ -255,73 +255,6 @@ class SubscriptionsExpectation:
     def last_drawn(self) -> Instant:
         """The last instant of the drawings."""
         return max((instant or 0 for drawn in self._wanted for instant in drawn), default=0)
-
-
-class _Frames(Protocol):
-    @property
-    def sent(self) -> list[SentFrame]: ...
-
-
-class FramesExpectation:
-    """What a client is expected to have sent; made by ``m.expect_frames()``."""
-
-    def __init__(self, source: _Frames, frame: float, name: str | None = None) -> None:
-        self._source = source
-        self._name = f"the client of {source!r}{_where()}" if name is None else name
-        self._frame = frame
-        self._expected: Drawing | None = None
-        self._symbols: Mapping[str, Any] = {}
-        self._heartbeats = False
-
-    def to_be(self, drawing: str, values: Mapping[str, Any] | None = None, *, heartbeats: bool = False) -> None:
-        """Say what and when, from the beginning of the world on.
-
-        Arguments:
-            drawing: a value for each frame.
-            values: what its characters stand for: the name of an event, ``(event, payload)``,
-                ``(topic, event, payload)``, or a whole ``Message`` with its refs.
-            heartbeats: whether heartbeats are drawn, too.
-
-        Raises:
-            MarbleSyntaxError: there is a mistake in the drawing.
-        """
-        self._expected = parse(drawing, values, frame=self._frame, kind="cold")
-        self._symbols = values or {}
-        self._heartbeats = heartbeats
-
-    def problem(self) -> str | None:
-        """What is wrong, drawn."""
-        if self._expected is None:
-            return f"{self._name} {_NO_DRAWING}"
-        frames = [frame for frame in self._source.sent if self._heartbeats or not _is_heartbeat(frame)]
-        wanted = [mark.value if isinstance(mark, Next) else None for mark in self._expected.marks]
-        marks = [
-            Next(frame.instant, _in_the_form_of(wanted[index] if index < len(wanted) else None, frame))
-            for index, frame in enumerate(frames)
-        ]
-        actual = Drawing(tuple(marks), frame=self._expected.frame, length=self._expected.length)
-        return compare(self._name, self._expected, actual, self._symbols)
-
-    @property
-    def last_drawn(self) -> Instant:
-        """The last instant of the drawing."""
-        return 0 if self._expected is None else self._expected.length
-
-
-def _is_heartbeat(frame: SentFrame) -> bool:
-    return frame.topic == PHOENIX and frame.event == HEARTBEAT
-
-
-def _in_the_form_of(wanted: Any, frame: SentFrame) -> Any:
-    match wanted:
-        case str():
-            return frame.event
-        case (_, _):
-            return frame.event, frame.payload
-        case Message():
-            return Message(*frame[2:])
-        case _:
-            return frame.topic, frame.event, frame.payload
 
 
 # -- the difference ----------------------------------------------------------------------------------------------------

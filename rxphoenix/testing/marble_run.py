@@ -27,23 +27,19 @@ from reactivex import Observable
 from reactivex import operators as ops
 
 from rxphoenix.client.socket import Socket
-from rxphoenix.testing.drawing import Drawing, Next
 from rxphoenix.testing.drawn import ColdObservable, HotObservable
-from rxphoenix.testing.expectations import MarbleFailure, compare
 from rxphoenix.testing.marble_file import ExpressionText, Lane, MarbleFile, MarbleFileError, StreamText
 from rxphoenix.testing.marble_lanes import Lanes
 from rxphoenix.testing.marble_words import (
     OPTIONS,
     STREAMS,
     Act,
-    Attempt,
     Call,
     Event,
     Pause,
     SocketFace,
     comparable,
 )
-from rxphoenix.testing.notation import parse
 from rxphoenix.testing.phoenix import VirtualPhoenix
 from rxphoenix.testing.world import World
 from rxphoenix.transports.fallback import Fallback
@@ -88,13 +84,9 @@ def run(file: MarbleFile) -> None:
         with world.active():
             stage.play()
             world.finish()
-        problem = stage.problem()
-    except MarbleFailure as failure:
-        problem = "\n\n".join(filter(None, [str(failure), stage.problem()]))
-    for trespass in stage.trespasses:
-        raise trespass
-    if problem:
-        raise MarbleFailure(problem)
+    finally:
+        for trespass in stage.trespasses:
+            raise trespass from None
 
 
 class _Stage:
@@ -105,7 +97,6 @@ class _Stage:
         self._world = world
         self._lanes = Lanes(file)
         self._observables: dict[str, ColdObservable | HotObservable] = {}
-        self._checks: list[Callable[[], str | None]] = []
 
     def play(self) -> None:
         file, lanes = self._file, self._lanes
@@ -127,10 +118,6 @@ class _Stage:
     def trespasses(self) -> list[MarbleFileError]:
         """What expressions have tried and may not."""
         return self._lanes.trespasses
-
-    def problem(self) -> str:
-        """What the world does not check itself."""
-        return "\n\n".join(filter(None, (check() for check in self._checks)))
 
     def _observe(self, stream: StreamText, observable: Observable[Any]) -> None:
         lanes, expression = self._lanes, stream.expression
@@ -261,8 +248,7 @@ class _Stage:
             case "errors":
                 self._world.expect(socket.errors.pipe(ops.map(comparable)), name=name).to_be(drawing, values)
             case "attempts":
-                expected = parse(drawing, values, frame=self._file.frame, kind="cold")
-                self._checks.append(lambda: self._difference_of_attempts(phoenix, expected, name))
+                self._world.expect_attempts(phoenix, name=name).to_be(drawing, values)
             case _:
                 if lane.name not in self._observables:
                     raise ValueError(f"there is no hot or cold lane {lane.name!r}")
@@ -272,10 +258,3 @@ class _Stage:
         """What a failure calls a lane."""
         words = f"{lane.kind} {lane.name}".strip()
         return f"{self._file.path}:{lane.line}: the lane {words!r}"
-
-    def _difference_of_attempts(self, phoenix: VirtualPhoenix, expected: Drawing, name: str) -> str | None:
-        marks = [
-            Next(each.instant, Attempt(dict(each.params), each.auth_token, each.transport)) for each in phoenix.attempts
-        ]
-        actual = Drawing(tuple(marks), frame=expected.frame, length=expected.length)
-        return compare(name, expected, actual, self._lanes.values)

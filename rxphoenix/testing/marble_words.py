@@ -47,6 +47,7 @@ from rxphoenix.client.socket import Socket
 from rxphoenix.errors import ConnectionLost, ConnectionRefused, PhoenixError
 from rxphoenix.protocol.backoff import exponential, give_up_on, stepped
 from rxphoenix.protocol.message import Message, Payload, Reply
+from rxphoenix.testing.seen import Attempt
 from rxphoenix.testing.world import World
 
 __all__ = [
@@ -56,7 +57,6 @@ __all__ = [
     "STREAMS",
     "VALUES",
     "Act",
-    "Attempt",
     "Call",
     "Event",
     "Pause",
@@ -142,20 +142,6 @@ class _AnyMessage:
 
     def __repr__(self) -> str:
         return f"message({self.event!r}, {self.payload!r})"
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """An attempt to connect, as a drawing compares it."""
-
-    params: Any
-    auth_token: str | None = None
-    transport: str = "websocket"
-
-    def __repr__(self) -> str:
-        token = "" if self.auth_token is None else f", auth_token={self.auth_token!r}"
-        way = "" if self.transport == "websocket" else f", transport={self.transport!r}"
-        return f"attempt({self.params!r}{token}{way})"
 
 
 def comparable(value: Any) -> Any:

@@ -3,8 +3,8 @@
 Theory of operation. Nothing happens until time passes: by ``run`` and ``advance``, and at the end of the ``with``
 block, where all that is scheduled is run and all that was expected is checked. A drawing of what is to happen begins at
 the instant at which it is given, and so does the drawing of what an observable is expected to do; what is looked back
-upon (frames, subscriptions) is drawn from the beginning of the world. Within one instant the subscriptions and
-disposals of ``expect`` come first, then all else in the order in which it was scheduled.
+upon (frames, attempts, subscriptions) is drawn from the beginning of the world. Within one instant the subscriptions
+and disposals of ``expect`` come first, then all else in the order in which it was scheduled.
 
 The end of the world: a heartbeat never ends, so running everything would not either. Time passes until nothing is
 scheduled, or until ``horizon`` seconds (60 unless told otherwise) after the last instant that is drawn.
@@ -30,7 +30,6 @@ from rxphoenix.testing.drawing import Drawing, Instant, microseconds
 from rxphoenix.testing.drawn import ColdObservable, HotObservable
 from rxphoenix.testing.expectations import (
     Expectation,
-    FramesExpectation,
     MarbleFailure,
     ObservableExpectation,
     Observation,
@@ -38,6 +37,7 @@ from rxphoenix.testing.expectations import (
 )
 from rxphoenix.testing.notation import parse
 from rxphoenix.testing.phoenix import VirtualPhoenix
+from rxphoenix.testing.seen import AttemptsExpectation, FramesExpectation
 from rxphoenix.testing.threads import RealTimeUsed, no_real_time
 from rxphoenix.testing.topic import VirtualTopic
 
@@ -207,6 +207,12 @@ class World:
     def expect_frames(self, source: VirtualPhoenix | VirtualTopic, *, name: str | None = None) -> FramesExpectation:
         """Expect what the client sends to a server, or to one topic of it; say what by ``to_be``; see ``expect``."""
         expectation = FramesExpectation(source, self.frame, name)
+        self._expectations.append(expectation)
+        return expectation
+
+    def expect_attempts(self, source: VirtualPhoenix, *, name: str | None = None) -> AttemptsExpectation:
+        """Expect attempts to connect to a server; say when and how by ``to_be``; see ``expect``."""
+        expectation = AttemptsExpectation(source, self.frame, name)
         self._expectations.append(expectation)
         return expectation
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import reactivex as rx
+from reactivex import Observable
 from reactivex import operators as ops
 from reactivex.internal.constants import UTC_ZERO
 from reactivex.subject import Subject
@@ -25,8 +26,8 @@ from rxphoenix.client.socket_streams import context_of
 from rxphoenix.testing import marbles
 from rxphoenix.testing.phoenix import VirtualPhoenix
 from rxphoenix.testing.world import World
+from rxphoenix.transports.base import ConnectRequest, Opened, TransportEvent
 from tests.bridges.slow_loop import SlowLoop
-from tests.client.virtual import World as OtherWorld
 
 DIGITS = {str(digit): digit for digit in range(10)}
 
@@ -437,16 +438,23 @@ def test_what_cannot_be_used_is_refused_at_the_call(
         iterate(Subject[int](), **{"overflow": Overflow.BLOCK, **options})
 
 
-def test_a_transport_that_cannot_be_held_back_makes_it_an_error() -> None:
-    other = OtherWorld()
-    channel = other.socket().channel("room:a")
+def test_a_transport_that_cannot_be_held_back_makes_it_an_error(world: World) -> None:
+    class Unstoppable:
+        def connect(self, request: ConnectRequest) -> Observable[TransportEvent]:
+            return phoenix.connect(request).pipe(ops.map(self.without_brake))
+
+        def without_brake(self, event: TransportEvent) -> TransportEvent:
+            return Opened(event.send) if isinstance(event, Opened) else event
+
+    phoenix = world.phoenix()
+    channel = phoenix.socket(transport=Unstoppable()).channel("room:a")
     items = iterate(channel.on("tick"), buffer=2, overflow=Overflow.BLOCK)
     entered = items.__aenter__()
     with pytest.raises(StopIteration):
         entered.send(None)
-    other.run(1)
+    world.run(until=1)
     for digit in range(4):
-        other.link.receive(None, None, "room:a", "tick", digit)
+        phoenix.topic("room:a").broadcast("tick", digit)
     assert items.waiting == 2
     taken = [_next(items), _next(items)]
     assert taken == [0, 1]

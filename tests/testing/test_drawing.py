@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,7 @@ def test_what_is_not_a_whole_number_of_microseconds_is_refused(seconds: float):
 
 
 @pytest.mark.parametrize("seconds", ["10ms", None])
-def test_what_is_no_number_of_seconds_is_refused(seconds: object):
+def test_what_is_no_number_of_seconds_is_refused(seconds: Any):
     with pytest.raises(TypeError, match=f"expected seconds as a number, not {seconds!r}"):
         microseconds(seconds)
 

@@ -7,8 +7,8 @@ import re
 import pytest
 import reactivex
 
-from rxphoenix import Message
-from rxphoenix.testing import MarbleFailure, World, marbles
+from rxphoenix import Fallback, Message
+from rxphoenix.testing import Attempt, MarbleFailure, World, marbles
 from rxphoenix.testing.expectations import compare
 from rxphoenix.testing.notation import parse
 
@@ -142,6 +142,28 @@ def test_frames_can_be_drawn_with_their_refs():
     assert text.count("did not do what was drawn") == 1
     assert f"expected: {join!r} at 3 ms" in text
     assert f"actual:   {leave!r} at 3 ms" in text
+
+
+def test_attempts_are_drawn_too():
+    def expect(m: World) -> None:
+        phoenix = m.phoenix()
+        phoenix.connects("-#")
+        fallback = Fallback(phoenix, phoenix.longpoll, after=0.01)
+        phoenix.socket(transport=fallback, params={"n": 1}, auth_token="t").connect()
+        m.expect_attempts(phoenix).to_be("wl", {"w": "websocket", "l": "longpoll"})
+        m.expect_attempts(phoenix).to_be("nn", {"n": {"n": 1}})
+        attempts = {"w": Attempt({"n": 1}, "t"), "l": Attempt({"n": 1}, "t", "longpoll")}
+        m.expect_attempts(phoenix).to_be("wl", attempts)
+        m.expect_attempts(phoenix).to_be("ww", attempts)
+        m.expect_attempts(phoenix).to_be("w", {"w": "websocket"})
+        m.expect_attempts(phoenix)
+
+    text = failure(expect)
+    assert text.count("did not do what was drawn") == 2
+    assert "the attempts on <VirtualPhoenix> (test_expectations.py:" in text
+    assert "    expected  ww\n    actual    wl\n               ^" in text
+    assert "actual:   attempt({'n': 1}, auth_token='t', transport='longpoll') at 1 ms" in text
+    assert "was never told what to expect" in text
 
 
 def test_an_equal_error_has_the_same_character_in_both_drawings():
