@@ -14,58 +14,78 @@ import msgspec
 import pytest
 from reactivex import Observable, abc
 
-from rxphoenix import Channel, ConnectionRefused, Frame, NotConnected, Socket, SocketClosed
-from tests.client.virtual import World
+from rxphoenix import (
+    Channel,
+    ConnectionLost,
+    ConnectionRefused,
+    Frame,
+    Message,
+    NotConnected,
+    Payload,
+    Reply,
+    Socket,
+    SocketClosed,
+)
+from rxphoenix.testing import VirtualChannel, VirtualConnection, World
+from rxphoenix.testing.drawing import Instant
+from rxphoenix.transports.base import ConnectRequest, TransportEvent
 from tests.fuzz.source import Decisions
 
 __all__ = ["Play"]
 
 Source: TypeAlias = random.Random | Decisions
 
+OK = Reply("ok", {})
 TOPICS = ("a", "b", "c")
 ANN = {"ann": {"metas": [{"phx_ref": "1"}]}}
 
 
-class Server(World):
+class Server:
     """A server that keeps to the protocol, and is slow, silent, crashing and gone as it pleases, until it is calm."""
 
-    def __init__(self, source: Source) -> None:
-        super().__init__()
+    def __init__(self, marbles: World, source: Source) -> None:
+        self.phoenix = marbles.phoenix(opens_after=0.1, idle_timeout=None)
         self.source = source
         self.calm = False
+        self.silent: list[VirtualConnection] = []
+        for topic in map(self.phoenix.topic, TOPICS):
+            topic.join_answer = self.join_answer  # what would be drawn, at random
+            topic.push_answer = self.push_answer
 
-    def connect(self, request: Any) -> Observable[Any]:
+    def connect(self, request: ConnectRequest) -> Observable[TransportEvent]:
         chance = 1.0 if self.calm else self.source.random()
         if chance < 0.2:
             refusal = ConnectionRefused("no", status=self.source.choice([None, 403, 503]))
-            self.outcomes.append(self.fails(refusal, self.source.choice([0.01, 0.1, 1])))
-        elif chance < 0.25:
-            self.outcomes.append(lambda attempt: None)
+            self.phoenix.connects(self.source.choice(["10ms x", "100ms x", "1s x"]), values={"x": refusal})
         elif chance < 0.3:
-            self.outcomes.append(lambda attempt: attempt.open())
-        self.closes_after = 0 if self.calm else self.source.choice([0, 0, 0.05, 0.9])
-        return super().connect(request)
+            self.phoenix.connects("" if chance < 0.25 else "o")
+        self.phoenix.closes_after = 0 if self.calm else self.source.choice([0, 0, 0.05, 0.9])
+        self.phoenix.latency = 0.05 if self.calm else self.source.choice([0, 0.025, 0.15])
+        return self.phoenix.connect(request)
 
-    def answer(self, message: list[Any]) -> list[tuple[float, tuple[Any, ...]]]:
-        join_ref, ref, topic, event, _payload = message
-        delay = 0.05 if self.calm else self.source.choice([0, 0.05, 0.1, 0.3, 1.5])
+    def join_answer(self, channel: VirtualChannel) -> tuple[Instant, Reply | None]:
         chance = 1.0 if self.calm else self.source.random()
+        reply = Reply("error", {"reason": "no"}) if chance < 0.1 else None if chance < 0.15 else OK
+        return self._delay([0, 50_000, 100_000, 300_000, 1_500_000, 4_000_000]), reply
 
-        def reply(status: str, response: Any) -> tuple[float, tuple[Any, ...]]:
-            return delay, (join_ref, ref, topic, "phx_reply", {"status": status, "response": response})
+    def push_answer(self, channel: VirtualChannel, event: Any, payload: Payload) -> tuple[Instant, Reply | None] | None:
+        chance = 1.0 if self.calm else self.source.random()
+        reply = Reply("error") if chance < 0.4 else OK
+        return None if chance < 0.2 else (self._delay([0, 50_000, 100_000, 300_000, 1_500_000]), reply)
 
-        if event == "phx_join":
-            if chance < 0.1:
-                return [reply("error", {"reason": "no"})]
-            if chance < 0.15:
-                return [reply("error", {"reason": "join crashed"})]
-            return [] if chance < 0.25 else [reply("ok", {})]
-        if event == "phx_leave":
-            close = (delay, (join_ref, join_ref, topic, "phx_close", {}))
-            return [close] if chance < 0.2 else [reply("ok", {}), close]
-        if event == "heartbeat":
-            return [reply("ok", {})] if chance > 0.2 else []
-        return [] if chance < 0.2 else [reply("error" if chance < 0.4 else "ok", {})]
+    def _delay(self, delays: list[Instant]) -> Instant:
+        return 50_000 if self.calm else self.source.choice(delays)
+
+    def silence(self, attempt: VirtualConnection) -> None:
+        """One connection falls silent without an end, until all is calm."""
+        attempt.hang()
+        self.silent.append(attempt)
+
+    def calm_down(self) -> None:
+        """From now on all goes well; what is silent is lost."""
+        self.calm = True
+        for attempt in self.silent:
+            attempt.drop()
 
 
 class Observer:
@@ -98,16 +118,19 @@ class Play:
     """One random sequence.
 
     Arguments:
+        marbles: where it is played.
         source: decides what happens.
         hostile: whether the server says nonsense, too.
         steps: how many things happen.
     """
 
-    def __init__(self, source: Source, *, hostile: bool = False, steps: int = 40) -> None:
+    def __init__(self, marbles: World, source: Source, *, hostile: bool = False, steps: int = 40) -> None:
+        self.marbles = marbles
         self.source = source
         self.hostile = hostile
         self.steps = steps
-        self.server = Server(self.source)
+        self.server = Server(marbles, source)
+        self.phoenix = self.server.phoenix
         self.observers: list[Observer] = []
         self.leases: list[Any] = []
         self.budget = 0
@@ -120,7 +143,8 @@ class Play:
             options["rejoin_after"] = lambda attempt, error: 0.5 if attempt < 3 else None
         if chance > 0.8:
             options["reconnect_after"] = lambda attempt, error: 0.05 if attempt < 3 else None
-        self.socket: Socket = self.server.socket(
+        self.socket: Socket = self.phoenix.socket(
+            transport=self.server,
             heartbeat_interval=self.source.choice([None, 3.0]),
             linger=self.source.choice([0, 0, 0.2]),
             timeout=self.source.choice([1.0, 5.0]),
@@ -193,26 +217,27 @@ class Play:
 
     def disturb(self) -> None:
         """The server does something, on one of its connections."""
-        attempts = [attempt for attempt in self.server.attempts if not attempt.over and attempt.asked_to_close is None]
+        attempts = [each for each in self.phoenix.attempts if not each.is_over and each.asked_to_close is None]
         if not attempts:
             return
-        attempt, source, topic = source_choice(self.source, attempts), self.source, self.source.choice(TOPICS)
+        source, topic = self.source, self.source.choice(TOPICS)
+        attempt = attempts[-1] if source.random() < 0.8 else source.choice(attempts)  # mostly the newest
         join = self.socket._topics.find(topic)
         join_ref = join.join.join_ref if join is not None and join.join is not None else source.choice([None, "1"])
         if self.hostile and source.random() < 0.7:
-            frame = nonsense(source, topic, join_ref)
-            attempt.receive_raw(frame.data, binary=frame.binary)
+            attempt.write(nonsense(source, topic, join_ref))
             return
         source.choice(
             [
-                lambda: attempt.lose(source.choice([None, 1000, 1011, 1012])),
-                lambda: attempt.receive(join_ref, join_ref, topic, "phx_error", {}),
-                lambda: attempt.receive(join_ref, join_ref, topic, "phx_close", {}),
-                *[lambda: attempt.receive(source.choice([join_ref, None]), None, topic, "x", {})] * 5,
-                lambda: attempt.receive(
-                    join_ref, None, topic, "presence_state", {"ann": {"metas": [{"phx_ref": "1"}]}}
-                ),
-                lambda: attempt.receive_raw(b"nonsense"),
+                lambda: attempt.drop(ConnectionLost(code=source.choice([None, 1000, 1011, 1012]))),
+                lambda: self.server.silence(attempt),
+                lambda: attempt.write(Message(join_ref, join_ref, topic, "phx_error", {})),
+                lambda: attempt.write(Message(join_ref, join_ref, topic, "phx_close", {})),
+                *[lambda: attempt.write(Message(source.choice([join_ref, None]), None, topic, "x", {}))] * 5,
+                lambda: attempt.write(Message(join_ref, None, topic, "presence_state", ANN)),
+                lambda: attempt.write(b"nonsense"),
+                self.phoenix.topic(topic).crash,
+                self.phoenix.topic(topic).close,
             ]
         )()
 
@@ -223,15 +248,16 @@ class Play:
                 self.act()
             else:
                 self.disturb()
-            self.server.run(self.server.now + self.source.choice([0.001, 0.05, 0.1, 0.5, 1.5, 4]))
-        self.over = self.server.calm = True
+            self.marbles.advance(self.source.choice([0.001, 0.05, 0.1, 0.5, 1.5, 4]))
+        self.over = True
+        self.server.calm_down()
         (self._end_by_closing if close else self._end_by_disposing)()
-        self.server.run(self.server.now + 60)
+        self.marbles.advance(60)
         self._nothing_is_left()
 
     def _end_by_closing(self) -> None:
         self.socket.close()
-        self.server.run(self.server.now + 60)
+        self.marbles.advance(60)
         for observer in self.observers:
             assert observer.ended or observer.disposed, f"{observer.kind} did not end with the socket"
         for lease in self.leases:
@@ -240,9 +266,9 @@ class Play:
             self.socket.connect()
 
     def _end_by_disposing(self) -> None:
-        self.server.run(self.server.now + 10)  # a reconnect_after that gives up has given up by now
+        self.marbles.advance(10)  # a reconnect_after that gives up has given up by now
         lease = self.socket.connect()
-        self.server.run(self.server.now + 80)
+        self.marbles.advance(80)
         assert self.socket.state.value == "open"
         for channel in self.socket.channels:
             assert channel.state.value == "joined", "a stream is dead and silent"
@@ -263,11 +289,6 @@ class Play:
         assert link.state.value == "closed"
         assert not self.socket._context.is_warm
         assert [stream.subscribers for stream in (link.state, link.messages, link.latency)] == [(), (), ()]
-
-
-def source_choice(source: Source, attempts: list[Any]) -> Any:
-    """Mostly the newest connection, sometimes an older one."""
-    return attempts[-1] if source.random() < 0.8 else source.choice(attempts)
 
 
 _PAYLOADS = [

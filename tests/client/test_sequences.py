@@ -6,8 +6,10 @@ import random
 
 import pytest
 
+from rxphoenix.testing import World
+from rxphoenix.testing import marbles as new_world
 from tests.client.play import Play
-from tests.client.virtual import World
+from tests.legends import STATES
 
 SEQUENCES = 40
 
@@ -19,7 +21,8 @@ SEQUENCES = 40
 def test_random_sequences_keep_what_was_promised(block: int, close: bool, hostile: bool) -> None:
     for seed in range(block * SEQUENCES, (block + 1) * SEQUENCES):
         try:
-            Play(random.Random(seed), hostile=hostile).run(close=close)
+            with new_world() as m:
+                Play(m, random.Random(seed), hostile=hostile).run(close=close)
         except BaseException as error:
             error.add_note(f"seed {seed}, close={close}, hostile={hostile}")
             raise
@@ -28,23 +31,27 @@ def test_random_sequences_keep_what_was_promised(block: int, close: bool, hostil
 # -- what random sequences have found --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("returns", "started"), [(None, [0]), (2.5, [0, 3.1]), (3.5, [0, 3.5]), (9, [0, 9])])
-def test_who_lets_go_in_an_outage_is_not_reconnected_while_that_lingers(returns: float | None, started: list[float]):
+@pytest.mark.marbles(frame=0.1)
+@pytest.mark.parametrize(
+    ("returns", "states"),
+    [
+        (None, "(n 100ms o 2s c)"),
+        ("2.5s", "(n 100ms o 2s c 1s n 100ms o 2s a 500ms c)"),
+        ("3.5s", "(n 100ms o 2s c 1.4s n 100ms o 2.6s a 500ms c)"),
+        ("9s", "(n 100ms o 2s c 6.9s n 100ms o 2.6s a 500ms c)"),
+    ],
+)
+def test_who_lets_go_in_an_outage_is_not_reconnected_while_that_lingers(
+    marbles: World, returns: str | None, states: str
+):
     """The transport that was closed for dead ends when nobody needs the socket, which then was cold and connected."""
-    world = World()
-    world.closes_after = 0.5
-    world.ignores("heartbeat")
-    socket = world.socket(heartbeat_interval=1, linger=2, reconnect_after=lambda attempt, error: 1.0)
-    lease = socket.connect()
-    world.run(2.2)  # dead at 2.1, its transport ends at 2.6, the next attempt would be at 3.1
-    lease.dispose()
+    phoenix = marbles.phoenix(opens_after=0.1, closes_after=0.5)
+    phoenix.hangs("200ms x")
+    socket = phoenix.socket(heartbeat_interval=1, linger=2, reconnect_after=lambda attempt, error: 1.0)
+    marbles.expect(socket.state).to_be(states, STATES)
+    # dead at 2.1, its transport ends at 2.6, the next attempt would be at 3.1
+    marbles.at("2.2s", socket.connect().dispose)
     if returns is not None:
-        world.run(returns)
-        lease = socket.connect()
-        world.run(returns + 0.7)
-        assert socket.state.value == "open"
-        lease.dispose()
-    world.run(30)
-    assert world.started == started
-    assert socket.state.value == "closed"
+        marbles.at(returns, lambda: marbles.at(marbles.now + 0.7, socket.connect().dispose))
+    marbles.run(until="30s")
     assert not socket._context.is_warm

@@ -17,6 +17,7 @@ from rxphoenix.client.reply import read_reply
 from rxphoenix.protocol.message import Frame
 from rxphoenix.protocol.polling import read_answer, take_batch
 from rxphoenix.protocol.serializer import Serializer
+from rxphoenix.testing import marbles
 from rxphoenix.transports.http import retry_after_seconds
 from tests.client.play import Play
 from tests.fuzz.source import Decisions
@@ -163,7 +164,8 @@ def _check_presence(roster: Roster[Any], present: set[str], syncs: list[Any]) ->
 def play(data: bytes) -> None:
     """Whatever users and a hostile server do, all that is promised holds: see ``tests/client/play.py``."""
     source = Decisions(data)
-    Play(source, hostile=True, steps=60).run(close=bool(source.randrange(2)))
+    with marbles() as m:
+        Play(m, source, hostile=True, steps=60).run(close=bool(source.randrange(2)))
 
 
 _MESSAGES = [
