@@ -4,9 +4,21 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from rxphoenix import Message, Payload
+from rxphoenix import Channel, Message, Payload, PresenceChange, PresenceEntry, PushInterrupted
 from tests.conformance.target import Target, a_name, a_topic
-from tests.conformance.wire import NOTHING, OpenWire, Wire, broadcast, only_2_0_0, only_websocket, pushed, reply
+from tests.conformance.watching import Seen
+from tests.conformance.wire import (
+    NOTHING,
+    OpenSocket,
+    OpenWire,
+    Wire,
+    broadcast,
+    one_dialect_on_longpoll,
+    only_2_0_0,
+    only_websocket,
+    pushed,
+    reply,
+)
 
 JOIN_REF = "1"
 
@@ -308,3 +320,79 @@ async def test_a_key_may_be_anything(open_wire: OpenWire, key: str):
     visitor = Visitor(await open_wire(), a_presence_topic(), key)
     meta, state = await visitor.join()
     assert state == {key: [meta]}
+
+
+# -- what the client makes of it -------------------------------------------------------------------------------------
+
+
+def statuses(key: str, entry: PresenceEntry[Any]) -> tuple[str, list[Any]]:
+    """A key, and the status of each of its metas."""
+    return key, [meta.get("status") for meta in entry.metas]
+
+
+def told(change: PresenceChange[Any]) -> tuple[Any, ...]:
+    """Of a change: whose, what of it, whether that is all there is, and whether a resync found it."""
+    return *statuses(change.key, change.changed), change.is_only, change.resync
+
+
+def someone(open_socket: OpenSocket, topic: str, user: str, **options: Any) -> Channel:
+    """A client of a presence topic that has not subscribed yet."""
+    return open_socket(**options).channel(topic, {"user": user, "meta": {"status": "online"}})
+
+
+async def test_a_client_sees_who_comes_changes_and_goes(open_socket: OpenSocket):
+    """Presence: a join applies before a leave; who changes is never absent; who leaves last is gone."""
+    topic = a_presence_topic()
+    ann, bob = someone(open_socket, topic, "ann"), someone(open_socket, topic, "bob")
+    lists = Seen(ann.presence().list_by(statuses))
+    await lists.one(lambda value: value == (("ann", ["online"]),))
+    joins, leaves = Seen(ann.presence().joins), Seen(ann.presence().leaves)
+    async with bob.hold():
+        await lists.one(lambda value: value == (("ann", ["online"]), ("bob", ["online"])))
+        await bob.push("update_meta", {"status": "away"})
+        await lists.one(lambda value: value == (("ann", ["online"]), ("bob", ["away"])))
+        late = Seen(ann.presence().list_by(statuses))
+        assert await late.first(1) == [(("ann", ["online"]), ("bob", ["away"]))]
+    await lists.until(lambda: lists.values[-1] == (("ann", ["online"]),))
+    assert [told(change) for change in joins.values] == [
+        ("bob", ["online"], True, False),
+        ("bob", ["away"], False, False),
+    ]
+    assert [told(change) for change in leaves.values] == [
+        ("bob", ["online"], False, False),
+        ("bob", ["away"], True, False),
+    ]
+
+
+async def test_a_client_that_joins_again_is_told_the_difference(open_socket: OpenSocket):
+    """Presence: a resync after a reconnect reports only what really changed."""
+    topic = a_presence_topic()
+    ann, bob = someone(open_socket, topic, "ann"), someone(open_socket, topic, "bob")
+    lists = Seen(ann.presence().list_by(statuses))
+    both = (("ann", ["online"]), ("bob", ["online"]))
+    async with bob.hold():
+        await lists.one(lambda value: dict(value) == dict(both))
+        joins, leaves = Seen(ann.presence().joins), Seen(ann.presence().leaves)
+        synced = Seen(ann.presence().synced)
+        with pytest.raises(PushInterrupted):
+            await ann.push("crash")
+        assert await synced.first(3) == [True, False, True]
+        await leaves.first(1)
+        assert [told(change) for change in joins.values if change.resync] == [("ann", ["online"], False, True)]
+        # a server may tell of the end of what crashed after the state of what came
+        assert [told(change)[:3] for change in leaves.values] == [("ann", ["online"], False)]
+        await lists.until(lambda: dict(lists.values[-1]) == dict(both))
+
+
+@one_dialect_on_longpoll
+async def test_in_an_outage_the_last_list_stands(phoenix: Target, open_socket: OpenSocket):
+    """Presence: a new join means waiting for a new state; until then what is known stands."""
+    topic, user_id = a_presence_topic(), a_name()
+    ann = someone(open_socket, topic, "ann", params={"user_id": user_id})
+    lists, synced = Seen(ann.presence()), Seen(ann.presence().synced)
+    await lists.first(1)
+    await synced.one(lambda value: value)
+    assert await Seen(ann.presence().size).first(1) == [1]
+    await phoenix.disconnect(user_id)
+    await synced.until(lambda: synced.values[-2:] == [False, True])
+    assert [entry.key for entry in lists.values[-1]] == ["ann"]
