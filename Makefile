@@ -64,8 +64,9 @@ types: $(STAMP)
 test: check
 	$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
 
+# Until the command itself answers Ctrl-C, the signal ends it without a word: importing takes a moment.
 demo: $(STAMP)
-	@$(BIN)/python -m rxphoenix demo
+	@$(BIN)/python -c 'import runpy, signal; signal.signal(signal.SIGINT, signal.SIG_DFL); runpy.run_module("rxphoenix", run_name="__main__")' demo
 
 fuzz: $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,fuzz]'

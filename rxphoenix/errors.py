@@ -7,6 +7,7 @@ PhoenixError
 │   ├── ConnectTimeout         an attempt was not open within connect_timeout
 │   ├── ConnectionLost         an open connection ended without us asking (close code, reason, HTTP status)
 │   │   └── HeartbeatTimeout   the server stopped answering heartbeats
+│   ├── EventLoopEnding        the event loop cancelled the connection, as it does with all of its tasks at its end
 │   ├── ReconnectGivenUp       reconnect_after returned None
 │   ├── NotConnected           ping() or send() without an open connection
 │   └── Disconnected           disconnect() took the socket offline
@@ -49,7 +50,8 @@ from typing import Any, TypeVar
 
 __all__ = [
     "BlockedTooLong", "BufferOverflow", "ChannelClosed", "ChannelCrashed", "ChannelFault", "ChannelForgotten",
-    "ConnectTimeout", "ConnectionFault", "ConnectionLost", "ConnectionRefused", "Disconnected", "HeartbeatTimeout",
+    "ConnectTimeout", "ConnectionFault", "ConnectionLost", "ConnectionRefused", "Disconnected",
+    "EventLoopEnding", "HeartbeatTimeout",
     "JoinCrashed", "JoinRefused", "JoinTimeout", "MalformedFrame", "NoEventLoop", "NotConnected", "NotJoined",
     "PayloadMismatch", "PhoenixError", "ProviderFailed", "PushBufferFull", "PushFault", "PushInterrupted",
     "PushRefused", "PushTimeout", "ReconnectGivenUp", "RecordingError", "RejoinGivenUp", "SocketClosed",
@@ -149,6 +151,13 @@ class HeartbeatTimeout(ConnectionLost):
     def __init__(self, seconds: float) -> None:
         super().__init__(f"no answer to a heartbeat within {seconds:g} s")
         self.seconds = seconds
+
+
+class EventLoopEnding(ConnectionFault):
+    """The event loop cancelled the connection, as it does at its end; if it runs on, there is another in a second."""
+
+    def __init__(self) -> None:
+        super().__init__("the event loop is ending")
 
 
 class ReconnectGivenUp(ConnectionFault):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from importlib import metadata
@@ -65,6 +66,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _live(given)
     parser = _parser()
     options = parser.parse_args(given)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # as `make demo` has it, until we can answer
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     # Each command is imported when it is asked for: `rxphoenix --version` need not load a server.
     try:
         match options.command:

@@ -22,7 +22,7 @@ from rxphoenix.client.complaints import Complaints
 from rxphoenix.client.dispatch import Dispatcher
 from rxphoenix.client.flow import Block, Flow
 from rxphoenix.client.limits import Limits
-from rxphoenix.errors import NoEventLoop, PayloadMismatch, WrongThread
+from rxphoenix.errors import EventLoopEnding, NoEventLoop, PayloadMismatch, WrongThread
 
 __all__ = ["Clock", "Context", "Fault", "logger"]
 
@@ -164,17 +164,13 @@ class Context:
             is_orphan = False
         if is_orphan:  # nobody is at work here any more, but others may call at the same time
             with self._orphaned:
-                if self.loop_is_gone:
-                    self.when_loop_is_gone()
+                self.notice_the_end()
                 self.dispatcher.run(action, *arguments)
 
     def check_thread(self, what: str) -> None:
         """Raise ``WrongThread`` if the socket lives on another thread than the caller's."""
-        if self._thread is None:
-            return
-        if self.loop_is_gone:
-            self.when_loop_is_gone()
-        elif self._thread != threading.get_ident():
+        self.notice_the_end()
+        if self._thread is not None and self._thread != threading.get_ident():
             raise WrongThread(what)
 
     def check_blocking(self, what: str) -> None:
@@ -188,6 +184,14 @@ class Context:
         raise WrongThread(
             what, "on the thread of the socket's loop, and would wait for itself for ever: use `await` or `async with`"
         )
+
+    def notice_the_end(self) -> None:
+        """Let the socket know if the loop that it lived on has been closed under it."""
+        if self.loop_is_gone:
+            with self._orphaned:  # others may look at the same time
+                if self.loop_is_gone:
+                    self._loop = None  # it is told once
+                    self.when_loop_is_gone()
 
     def marshal(self, action: Callable[[], object]) -> None:
         """Give something back on the socket's thread, from any thread; never raises."""
@@ -276,7 +280,10 @@ class Context:
 
     def nobody_listened(self, error: Exception, topic: str | None, event: str | None) -> None:
         """A stream ended with an error and its subscriber had no handler for it."""
-        self.complain("a stream ended without an on_error handler %s: %r", _of(topic, event), error)
+        if isinstance(error, EventLoopEnding) or isinstance(error.__cause__, EventLoopEnding):
+            logger.debug("a stream ended with its loop %s: %r", _of(topic, event), error)
+        else:
+            self.complain("a stream ended without an on_error handler %s: %r", _of(topic, event), error)
         self.report(error, topic=topic, event=event)
 
 

@@ -39,6 +39,7 @@ from rxphoenix.errors import (
     ConnectionFault,
     ConnectionLost,
     Disconnected,
+    EventLoopEnding,
     PhoenixError,
     ReconnectGivenUp,
     SocketClosed,
@@ -52,6 +53,9 @@ __all__ = ["Lease", "Link", "Tenant"]
 
 _PROVEN_AFTER = 10.0
 """Seconds after which an open connection counts as a success even if the server has said nothing."""
+
+_LOOP_LIVES_AFTER = 1.0
+"""Seconds after which a loop that cancelled its tasks is seen not to be ending; until then no task is begun on it."""
 
 _TOO_BIG = 1009
 _RESTARTING = 1012
@@ -333,7 +337,8 @@ class Link:
         self._attempts += 1
         if isinstance(error, ConnectionFault):
             error.attempt = self._attempts
-        self._complain(error)
+        if not isinstance(error, EventLoopEnding):
+            self._complain(error)
         self._context.report(error)
         self._asking = asking = object()
         self._tell_watchers(error)
@@ -365,6 +370,8 @@ class Link:
         self._cool_down_if_idle()
 
     def _delay(self, error: PhoenixError) -> float | None:
+        if isinstance(error, EventLoopEnding):
+            return _LOOP_LIVES_AFTER
         seconds = seconds_to_wait(self._context, self._reconnect_after, self._attempts, error, RECONNECT_DELAY)
         if seconds is None:
             return None

@@ -13,8 +13,9 @@ from typing import Any, Generic, TypeAlias, TypeVar, cast
 from reactivex import abc
 from reactivex.disposable import Disposable
 
+from rxphoenix import tasks
 from rxphoenix.client.context import Context
-from rxphoenix.errors import PhoenixError, ProviderFailed
+from rxphoenix.errors import EventLoopEnding, PhoenixError, ProviderFailed
 
 __all__ = ["Provided", "Provider"]
 
@@ -120,12 +121,14 @@ class Provider(Generic[_T]):
         if loop is None:
             self._step(awaitable, on_value, on_error)
             return Disposable()
-        task = asyncio.ensure_future(_as_coroutine(awaitable), loop=loop)
+        task = tasks.begin(loop, _as_coroutine(awaitable), f"rxphoenix {self.what}")
 
-        def done(finished: asyncio.Future[Any]) -> None:
+        def done(finished: asyncio.Task[Any]) -> None:
             if finished.cancelled():
                 if not abandoned.is_disposed:
-                    context.dispatcher.run(on_error, self._failed(asyncio.CancelledError()))
+                    ending = finished.cancelling() > 0  # by others: else the function itself raised it
+                    error = EventLoopEnding() if ending else self._failed(asyncio.CancelledError())
+                    context.dispatcher.run(on_error, error)
                 return
             error = finished.exception()
             if abandoned.is_disposed:

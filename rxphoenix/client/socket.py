@@ -158,6 +158,7 @@ class Socket(SocketStreams):
     @property
     def channels(self) -> tuple[Channel, ...]:
         """Handles of the topics that have a join now."""
+        self._context.notice_the_end()
         return tuple(self.channel(topic) for topic in self._topics.live())
 
     # -- connecting ----------------------------------------------------------------------------------------------

@@ -310,6 +310,7 @@ class StateStream(HotStream[_T]):
     @property
     def value(self) -> _T:
         """The current value."""
+        self._context.notice_the_end()
         return self._value
 
     def set(self, value: _T) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from typing import Any, Protocol
 
+from rxphoenix import tasks
 from rxphoenix.protocol.message import Frame, Payload, Reply
 from rxphoenix.server.app import Refused, ServerChannel, ServerSocket
 from rxphoenix.server.codec import Codec
@@ -175,7 +176,7 @@ class Connection:
                     self._call(number, partial(self._join, number, route, topic, params))
                 case CallTerminate(number, reason):
                     self._tell_monitors(number)
-                    ending = self._loop.create_task(self._terminate(number, reason))
+                    ending = tasks.begin(self._loop, self._terminate(number, reason), "rxphoenix server terminate")
                     self._endings.add(ending)
                     ending.add_done_callback(self._endings.discard)
                 case CallHandleIn() | CallHandleInfo() | CallHandleOut():
@@ -192,7 +193,7 @@ class Connection:
             ended()
 
     def _call(self, number: int, work: Callable[[], Awaitable[list[Effect]]]) -> None:
-        call = self._calls[number] = self._loop.create_task(self._run(number, work))
+        call = self._calls[number] = tasks.begin(self._loop, self._run(number, work), "rxphoenix server call")
         call.add_done_callback(partial(self._returned, number))
 
     async def _run(self, number: int, work: Callable[[], Awaitable[list[Effect]]]) -> None:
@@ -218,7 +219,7 @@ class Connection:
         if not self.session.is_open:
             self.apply(self.session.done(number))  # a shutdown cancelled it: its channel ends with the connection
         crash = self.session.crash(number)
-        if crash:
+        if crash and not call.cancelling():  # it did so itself: else its loop is ending
             _logger.error("a call to channel %d of %r was cancelled", number, self.socket_id)
         self.apply(crash)
 

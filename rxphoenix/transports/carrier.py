@@ -14,7 +14,8 @@ from reactivex import Observable, abc
 from reactivex.disposable import Disposable
 from reactivex.internal import default_error
 
-from rxphoenix.errors import ConnectionFault, ConnectionLost
+from rxphoenix import tasks
+from rxphoenix.errors import ConnectionFault, ConnectionLost, EventLoopEnding
 from rxphoenix.protocol.message import Frame
 from rxphoenix.transports.base import CloseRequest, ConnectRequest, TransportEvent
 
@@ -23,6 +24,9 @@ __all__ = ["MAX_UNSENT_SIZE", "Callbacks", "Carrier", "carried", "check_size"]
 
 MAX_UNSENT_SIZE = 64 * 1024 * 1024
 """How many bytes of frames wait to be sent at most, unless a user says otherwise."""
+
+_ENDS_A_LOOP = (KeyboardInterrupt, SystemExit)
+"""What a task raises into the loop itself, too."""
 
 
 class Callbacks(NamedTuple):
@@ -59,6 +63,8 @@ class Carrier(ABC):
         self._task: asyncio.Task[ConnectionFault] | None = None
         self._asked = False
         """Whether the end was asked for: it is a completion then, and no fault."""
+        self._cancels = 0
+        """How often its task was cancelled by us, because closing took too long."""
         self._open = False
         self._over = False
         self._held = False
@@ -83,15 +89,14 @@ class Carrier(ABC):
         if self._unsent_size > self._max_unsent_size:
             assert self._task is not None
             words = f"more than {self._max_unsent_size} bytes wait to be sent, and the server does not take them"
-            self._cause = ConnectionLost(words)
-            self._task.cancel()
+            self._cut_short(ConnectionLost(words))
             return False
         self._unsent_size += len(frame.data)
         return True
 
     def start(self, name: str) -> abc.DisposableBase:
         """Begin; returns what drops the connection."""
-        task = self._task = asyncio.get_running_loop().create_task(self.run(), name=name)
+        task = self._task = tasks.begin(asyncio.get_running_loop(), self.run(), name)
         task.add_done_callback(self._end)  # not in run(), which a task cancelled early never enters
         self._request.closing.listen(self._close)
         return Disposable(self.drop)
@@ -122,23 +127,40 @@ class Carrier(ABC):
         if self._task is not None and not self._task.done() and not self._task.get_loop().is_closed():
             self._task.cancel()
 
+    def _cut_short(self, cause: ConnectionFault) -> None:
+        """Cancel it, for a reason of ours."""
+        assert self._task is not None
+        self._cause = self._cause or cause
+        self._cancels += 1
+        self._task.cancel()
+
+    def _stop_closing(self) -> None:
+        """Wait no longer for the close."""
+        self._cut_short(ConnectionLost("closing it took too long"))
+
     def _end(self, task: asyncio.Task[ConnectionFault]) -> None:
         self._over = True
         self._ended()
-        raised = None if task.cancelled() else task.exception()
-        if raised is not None:
-            fault: ConnectionFault = ConnectionLost("reading ended with an exception that was not ours to catch")
-        elif task.cancelled():
-            fault = self._cause or ConnectionLost("the event loop cancelled it")
-        else:
-            fault = task.result()
         if self._asked:
             self._observer.on_completed()
         else:
             # whoever shows it with its frames shows what they knew: addresses, tokens
-            self._observer.on_error(fault.with_traceback(None))
-        if raised is not None:
+            self._observer.on_error(self._fault_of(task).with_traceback(None))
+        raised = None if task.cancelled() else task.exception()
+        if raised is not None and not isinstance(raised, _ENDS_A_LOOP):
             raise raised  # to the loop's exception handler: it must not disappear
+
+    def _fault_of(self, task: asyncio.Task[ConnectionFault]) -> ConnectionFault:
+        if task.cancelling() > self._cancels:
+            return EventLoopEnding()  # who else would cancel a task that is none of theirs?
+        if task.cancelled():
+            return self._cause or EventLoopEnding()
+        raised = task.exception()
+        if isinstance(raised, _ENDS_A_LOOP):
+            return EventLoopEnding()
+        if raised is not None:
+            return ConnectionLost("reading ended with an exception that was not ours to catch")
+        return task.result()
 
 
 def check_size(name: str, size: int) -> int:

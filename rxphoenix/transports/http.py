@@ -16,19 +16,19 @@ import aiohttp
 
 from rxphoenix.errors import ConnectionRefused
 from rxphoenix.transports.base import ConnectRequest
+from rxphoenix.transports.once import HttpAttempt
 
-__all__ = ["http_session", "refusal", "retry_after_seconds", "without_address"]
+__all__ = ["http_attempt", "refusal", "retry_after_seconds", "without_address"]
 
 
 @asynccontextmanager
-async def http_session(
-    request: ConnectRequest, tracing: aiohttp.TraceConfig, *, trust_env: bool, keep_alive: float | None
-) -> AsyncGenerator[aiohttp.ClientSession]:
+async def http_attempt(
+    request: ConnectRequest, *, trust_env: bool, keep_alive: float | None
+) -> AsyncGenerator[HttpAttempt]:
     """The session of one attempt: the user's, or one whose addresses are resolved anew; cookies stay.
 
     Arguments:
         request: the attempt.
-        tracing: what is to see the requests, frozen; a user's session has it for as long as this lasts.
         trust_env: whether a session of ours takes proxies from the environment.
         keep_alive: how long a session of ours keeps a connection that is idle, in seconds; ``None`` for not at all.
 
@@ -41,11 +41,8 @@ async def http_session(
             raise ConnectionRefused(f"the session must be an aiohttp.ClientSession, not {type(given).__name__}")
         if given.closed:
             raise ConnectionRefused("the session that was given to the socket is closed")
-        given.trace_configs.append(tracing)
-        try:
-            yield given
-        finally:
-            given.trace_configs.remove(tracing)
+        with HttpAttempt(given) as attempt:
+            yield attempt
         return
     if keep_alive is None:
         connector = aiohttp.TCPConnector(use_dns_cache=False, force_close=True)
@@ -56,10 +53,10 @@ async def http_session(
         connector=connector,
         cookie_jar=cast("aiohttp.CookieJar", jar),
         trust_env=trust_env,
-        trace_configs=[tracing],
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
     ) as session:
-        yield session
+        with HttpAttempt(session) as attempt:
+            yield attempt
 
 
 def refusal(status: int, headers: Mapping[str, str] | None) -> ConnectionRefused:
@@ -118,4 +115,6 @@ def without_address(error: Exception) -> str:
         return f"could not connect ({type(error.os_error).__name__ if number is None else os.strerror(number)})"
     if isinstance(error, aiohttp.ServerDisconnectedError):
         return "the server hung up without an answer"
-    return f"connecting failed ({type(error).__name__})"
+    if isinstance(error, aiohttp.ClientOSError) and error.errno is not None:
+        return f"the connection broke ({os.strerror(error.errno)})"
+    return f"the request failed ({type(error).__name__})"

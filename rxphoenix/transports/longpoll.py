@@ -35,14 +35,15 @@ import aiohttp
 from multidict import CIMultiDict, CIMultiDictProxy
 from reactivex import Observable, abc
 
+from rxphoenix import tasks
 from rxphoenix.errors import ConnectionFault, ConnectionLost, ConnectionRefused, MalformedFrame
 from rxphoenix.protocol.address import AUTH_TOKEN_HEADER, SESSION_TOKEN_HEADER
 from rxphoenix.protocol.message import Frame
 from rxphoenix.protocol.polling import MOST_FRAMES, Answer, Batch, read_answer, take_batch
 from rxphoenix.transports.base import CloseRequest, ConnectRequest, Opened, TransportEvent
 from rxphoenix.transports.carrier import MAX_UNSENT_SIZE, Callbacks, Carrier, carried, check_size
-from rxphoenix.transports.http import http_session, refusal, without_address
-from rxphoenix.transports.once import going_once, refuse_repeats
+from rxphoenix.transports.http import http_attempt, refusal, without_address
+from rxphoenix.transports.once import HttpAttempt
 from rxphoenix.transports.waiting import call_after, check_seconds, pause, time_limit
 
 __all__ = ["LongPoll"]
@@ -165,7 +166,7 @@ class _Session(Carrier):
         super().__init__(request, observer, transport.max_unsent_size)
         self._transport = transport
         self._lessons = cast("_Lessons", request.memory.setdefault(LongPoll, _Lessons()))
-        self._http: aiohttp.ClientSession | None = None
+        self._http: HttpAttempt | None = None
         self._deadline: abc.DisposableBase | None = None
         self._poller: asyncio.Task[ConnectionFault] | None = None
         self._token: str | None = None
@@ -195,7 +196,7 @@ class _Session(Carrier):
         assert self._task is not None and self._poller is not None
         self._poller.cancel()
         self._wake.set()
-        self._deadline = call_after(self._request.scheduler, close.grace, self._task.cancel)
+        self._deadline = call_after(self._request.scheduler, close.grace, self._stop_closing)
 
     def _ended(self) -> None:
         for timer in (self._deadline, self._patience):
@@ -205,9 +206,8 @@ class _Session(Carrier):
     async def run(self) -> ConnectionFault:
         """Open a session and carry frames; returns why it ended."""
         try:
-            async with http_session(
+            async with http_attempt(
                 self._request,
-                refuse_repeats(),
                 trust_env=self._transport.trust_env,
                 keep_alive=None if self._lessons.connections_die else _KEEP_ALIVE,
             ) as self._http:
@@ -229,9 +229,9 @@ class _Session(Carrier):
         self._by_header = received.getall("Cache-Control", []) == ["no-store"] and not self._lessons.header_is_ignored
 
     async def _carry(self) -> ConnectionFault:
-        create_task = asyncio.get_running_loop().create_task
-        poller = self._poller = create_task(self._poll(), name="rxphoenix longpoll poller")
-        poster = create_task(self._post(), name="rxphoenix longpoll poster")
+        loop = asyncio.get_running_loop()
+        poller = self._poller = tasks.begin(loop, self._poll(), "rxphoenix longpoll poller")
+        poster = tasks.begin(loop, self._post(), "rxphoenix longpoll poster")
         try:
             self._observer.on_next(Opened(self._send, needs_heartbeat=False, hold_back=self.hold_back))
             await asyncio.wait((poller, poster), return_when=asyncio.FIRST_COMPLETED)
@@ -414,28 +414,28 @@ class _Session(Carrier):
         """Do one request; returns what the answer says, and its headers."""
         assert self._http is not None
         transport, address = self._transport, self._request.address
-        began = self._request.scheduler.now
-        with going_once() as outgoing:
-            try:
-                url = address.url("longpoll") if self._token is None else address.session_url(token)
-                body = None if batch is None else batch.body
-                async with time_limit(self._request.scheduler, transport.timeout):
-                    response, read = await transport.ask(self._http, method, url, headers, body)
-                if response.status == 200:
-                    return read_answer(read), response.headers
-                fault = self._failed(method, response)
-            except ConnectionFault as error:
-                fault = error
-            except MalformedFrame as error:
-                fault = self._fault(str(error))
-            except TimeoutError:
-                fault = self._fault(self._no_answer(method))
-                if batch is not None and batch.count > 1:  # it may have been slow joins, and will be again
-                    self._lessons.frames_at_once = 1
-            except Exception as error:  # whatever it is, its words may hold an address
-                fault = self._fault(without_address(error))
-                if outgoing.reused and self._request.scheduler.now - began < _AT_ONCE:
-                    self._lessons.connections_die = True  # something on the way closes them and does not say so
+        request, began = self._http.one_request(), self._request.scheduler.now
+        try:
+            url = address.url("longpoll") if self._token is None else address.session_url(token)
+            body = None if batch is None else batch.body
+            async with time_limit(self._request.scheduler, transport.timeout):
+                with request:
+                    response, read = await transport.ask(self._http.session, method, url, headers, body)
+            if response.status == 200:
+                return read_answer(read), response.headers
+            fault = self._failed(method, response)
+        except ConnectionFault as error:
+            fault = error
+        except MalformedFrame as error:
+            fault = self._fault(str(error))
+        except TimeoutError:
+            fault = self._fault(self._no_answer(method))
+            if batch is not None and batch.count > 1:  # it may have been slow joins, and will be again
+                self._lessons.frames_at_once = 1
+        except Exception as error:  # whatever it is, its words may hold an address
+            fault = self._fault(without_address(error))
+            if request.reused and self._request.scheduler.now - began < _AT_ONCE:
+                self._lessons.connections_die = True  # something on the way closes them and does not say so
         raise fault  # here, so that no __context__ leads to an error that shows the address
 
     def _no_answer(self, method: str) -> str:

@@ -1,66 +1,100 @@
-"""Requests that go out once, whatever becomes of their connections.
+"""Requests that go out once and to one host, whatever becomes of their connections.
 
-aiohttp sends a GET again, without a word, when a connection that it had kept breaks: what was perhaps heard must not be
-repeated here.
+aiohttp sends a GET again, without a word, when a connection breaks: what was perhaps heard must not be repeated here.
+And it follows redirects of an upgrade, with the token, to any host.
 
-What lives here: letting a request go out once. What does not: the requests (``longpoll.py``).
+What lives here: an eye on the requests of one attempt. What does not: the requests (``websocket.py``, ``longpoll.py``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from types import SimpleNamespace
-from typing import Any
 
 import aiohttp
 
-__all__ = ["Outgoing", "going_once", "refuse_repeats"]
+from rxphoenix.errors import ConnectionRefused
+
+__all__ = ["HttpAttempt", "OneRequest"]
 
 
-class Outgoing:
-    """One request as the connections see it that carry it."""
+class OneRequest:
+    """One request of an attempt, which is made inside its ``with`` block.
 
-    def __init__(self) -> None:
-        self.begun = False
-        """Whether it has been given a connection."""
+    Arguments:
+        attempt: whose it is.
+    """
+
+    def __init__(self, attempt: HttpAttempt) -> None:
+        self.attempt = attempt
         self.reused = False
-        """Whether that had carried another request before."""
+        """Whether it went out on a connection that had carried others before."""
+        self._begun = False
+        self._mark: Token[OneRequest | None] | None = None
+
+    def __enter__(self) -> OneRequest:
+        self._mark = _current.set(self)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        assert self._mark is not None
+        _current.reset(self._mark)  # what observers do in this context is their own business
+
+    def begin(self, *, reused: bool) -> None:
+        """It goes out; raises what aiohttp lets through where it does so a second time."""
+        if self._begun:
+            raise aiohttp.ServerDisconnectedError  # which is what happened
+        self._begun, self.reused = True, reused
 
 
-_current: ContextVar[Outgoing | None] = ContextVar("_current", default=None)
+_current: ContextVar[OneRequest | None] = ContextVar("_current", default=None)
 
 
-@contextmanager
-def going_once() -> Generator[Outgoing]:
-    """Let the one request that is made inside go out once, in a session that has ``refuse_repeats()``."""
-    outgoing = Outgoing()
-    mark = _current.set(outgoing)
-    try:
-        yield outgoing
-    finally:
-        _current.reset(mark)  # what observers do in this context is their own business
+class HttpAttempt:
+    """The session of one attempt, and an eye on its requests; others may use the same session.
 
+    Arguments:
+        session: the session.
+    """
 
-def refuse_repeats() -> aiohttp.TraceConfig:
-    """Make what a session needs for it, frozen; other requests of the session are left alone."""
-    tracing = aiohttp.TraceConfig()
+    def __init__(self, session: aiohttp.ClientSession) -> None:
+        self.session = session
+        self._tracing = tracing = aiohttp.TraceConfig()
+        tracing.on_connection_create_start.append(self._create)
+        tracing.on_connection_reuseconn.append(self._reuse)
+        tracing.on_request_redirect.append(self._redirect)
+        tracing.freeze()
 
-    async def create(_session: aiohttp.ClientSession, _context: SimpleNamespace, _params: Any) -> None:
-        begin(reused=False)
+    def __enter__(self) -> HttpAttempt:
+        self.session.trace_configs.append(self._tracing)
+        return self
 
-    async def reuse(_session: aiohttp.ClientSession, _context: SimpleNamespace, _params: Any) -> None:
-        begin(reused=True)
+    def __exit__(self, *exception: object) -> None:
+        self.session.trace_configs.remove(self._tracing)
 
-    def begin(*, reused: bool) -> None:
-        outgoing = _current.get()
-        if outgoing is not None:
-            if outgoing.begun:
-                raise aiohttp.ServerDisconnectedError  # which is what happened, and which aiohttp lets through now
-            outgoing.begun, outgoing.reused = True, reused
+    def one_request(self) -> OneRequest:
+        """What surrounds each request."""
+        return OneRequest(self)
 
-    tracing.on_connection_create_start.append(create)
-    tracing.on_connection_reuseconn.append(reuse)
-    tracing.freeze()
-    return tracing
+    def _request(self) -> OneRequest | None:
+        request = _current.get()
+        return request if request is not None and request.attempt is self else None
+
+    async def _create(self, _session: aiohttp.ClientSession, _context: SimpleNamespace, _params: object) -> None:
+        self._begin(reused=False)
+
+    async def _reuse(self, _session: aiohttp.ClientSession, _context: SimpleNamespace, _params: object) -> None:
+        self._begin(reused=True)
+
+    def _begin(self, *, reused: bool) -> None:
+        request = self._request()
+        if request is not None:
+            request.begin(reused=reused)
+
+    async def _redirect(
+        self, _session: aiohttp.ClientSession, _context: SimpleNamespace, params: aiohttp.TraceRequestRedirectParams
+    ) -> None:
+        if self._request() is not None:
+            status = params.response.status
+            params.response.close()
+            raise ConnectionRefused("redirects are not followed; give the final address", status=status)

@@ -12,25 +12,24 @@ import asyncio
 import ssl as ssl_module
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from contextvars import ContextVar
-from types import SimpleNamespace
 from typing import Any, cast
 
 import aiohttp
 from reactivex import Observable
 
+from rxphoenix import tasks
 from rxphoenix.errors import ConnectionFault, ConnectionLost, ConnectionRefused
 from rxphoenix.protocol.address import auth_subprotocols
 from rxphoenix.protocol.message import Frame
 from rxphoenix.transports.base import CloseRequest, ConnectRequest, Opened, TransportEvent
 from rxphoenix.transports.carrier import MAX_UNSENT_SIZE, Callbacks, Carrier, carried, check_size
-from rxphoenix.transports.http import http_session, refusal, without_address
+from rxphoenix.transports.http import http_attempt, refusal, without_address
+from rxphoenix.transports.once import HttpAttempt
 from rxphoenix.transports.writer import Writer
 
 __all__ = ["WebSocket"]
 
 _CLOSING_SECONDS = 1.0
-_refuse_redirects: ContextVar[bool] = ContextVar("_refuse_redirects", default=False)
 
 
 class WebSocket:
@@ -75,34 +74,30 @@ class WebSocket:
         """Make the cold observable of one connection."""
         return carried(lambda observer: _Connection(self, request, observer), "rxphoenix websocket")
 
-    async def open(
-        self, session: aiohttp.ClientSession, request: ConnectRequest
-    ) -> aiohttp.ClientWebSocketResponse[bool]:
+    async def open(self, http: HttpAttempt, request: ConnectRequest) -> aiohttp.ClientWebSocketResponse[bool]:
         """Do the handshake; raises ``ConnectionRefused`` without any address in its words."""
-        refusing = _refuse_redirects.set(True)
         try:
             protocols = auth_subprotocols(request.auth_token) if request.auth_token is not None else ()
-            return await session.ws_connect(
-                request.address.url("websocket"),
-                protocols=protocols,
-                headers=request.headers,
-                autoclose=True,
-                autoping=True,
-                compress=15 if self._compress else 0,
-                max_msg_size=self._max_message_size + 1,  # aiohttp wants a message that is not compressed to be smaller
-                decode_text=False,
-                ssl=self._ssl,
-                proxy=self._proxy,
-                timeout=aiohttp.ClientWSTimeout(ws_close=_CLOSING_SECONDS),  # pyright: ignore[reportCallIssue]
-            )
+            with http.one_request():
+                return await http.session.ws_connect(
+                    request.address.url("websocket"),
+                    protocols=protocols,
+                    headers=request.headers,
+                    autoclose=True,
+                    autoping=True,
+                    compress=15 if self._compress else 0,
+                    max_msg_size=self._max_message_size + 1,  # aiohttp wants one that is not compressed to be smaller
+                    decode_text=False,
+                    ssl=self._ssl,
+                    proxy=self._proxy,
+                    timeout=aiohttp.ClientWSTimeout(ws_close=_CLOSING_SECONDS),  # pyright: ignore[reportCallIssue]
+                )
         except ConnectionFault as error:
             fault = error
         except aiohttp.WSServerHandshakeError as error:
             fault = _refusal(error)
         except Exception as error:  # whatever it is, its words may hold an address
             fault = ConnectionRefused(without_address(error))
-        finally:
-            _refuse_redirects.reset(refusing)  # what observers do in this context is their own business
         raise fault  # here, so that no __context__ leads to an error that shows the address
 
 
@@ -113,7 +108,6 @@ class _Connection(Carrier):
         super().__init__(request, observer, transport.max_unsent_size)
         self._transport = transport
         self._writer: Writer | None = None
-        self._late = False
         self._deadline: asyncio.TimerHandle | None = None
 
     def _send(self, frame: Frame) -> None:
@@ -127,17 +121,14 @@ class _Connection(Carrier):
     def _flush_and_close(self, close: CloseRequest) -> None:
         assert self._writer is not None
         self._writer.close(close)
-        self._cancel_after(close.grace)
+        self._allow(close.grace)
 
-    def _cancel_after(self, seconds: float) -> None:
+    def _allow(self, seconds: float) -> None:
+        assert self._task is not None
         if self._deadline is not None:
             self._deadline.cancel()
-        self._deadline = asyncio.get_running_loop().call_later(seconds, self._cancel)
-
-    def _cancel(self) -> None:
-        assert self._task is not None
-        self._late = True
-        self._task.cancel()
+        # not the running loop: whoever closes may do so between two runs of it
+        self._deadline = self._task.get_loop().call_later(seconds, self._stop_closing)
 
     def _ended(self) -> None:
         if self._deadline is not None:
@@ -147,10 +138,8 @@ class _Connection(Carrier):
         """Connect and carry frames; returns why it ended."""
         transport = self._transport
         try:
-            async with http_session(
-                self._request, _tracing(), trust_env=transport.trust_env, keep_alive=None
-            ) as session:
-                ws = await transport.open(session, self._request)
+            async with http_attempt(self._request, trust_env=transport.trust_env, keep_alive=None) as http:
+                ws = await transport.open(http, self._request)
                 self._open = True
                 return await self._carry(ws)
         except ConnectionFault as error:
@@ -158,7 +147,7 @@ class _Connection(Carrier):
 
     async def _carry(self, ws: aiohttp.ClientWebSocketResponse[bool]) -> ConnectionFault:
         self._writer = Writer(ws, self._begun)
-        writer = asyncio.get_running_loop().create_task(self._writer.run(), name="rxphoenix websocket writer")
+        writer = tasks.begin(asyncio.get_running_loop(), self._writer.run(), "rxphoenix websocket writer")
         try:
             self._observer.on_next(Opened(self._send, hold_back=self.hold_back))
             fault = await self._read(ws)
@@ -171,7 +160,7 @@ class _Connection(Carrier):
             with suppress(asyncio.CancelledError):
                 await writer
             # a peer that reads nothing holds up the close frame too
-            self._cancel_after(0 if self._late else _CLOSING_SECONDS)
+            self._allow(0 if self._cancels else _CLOSING_SECONDS)
             with suppress(asyncio.CancelledError):
                 await ws.close()
 
@@ -208,20 +197,3 @@ def _refusal(error: aiohttp.WSServerHandshakeError) -> ConnectionRefused:
     if error.status == 101:
         return ConnectionRefused(f"the answer to the upgrade is not a WebSocket handshake: {error.message}")
     return refusal(error.status, cast("Mapping[str, str] | None", error.headers))
-
-
-def _tracing() -> aiohttp.TraceConfig:
-    """Refuse redirects of our own requests: a token must not follow one to another host."""
-    tracing = aiohttp.TraceConfig()
-
-    async def refuse(
-        _session: aiohttp.ClientSession, _context: SimpleNamespace, params: aiohttp.TraceRequestRedirectParams
-    ) -> None:
-        if _refuse_redirects.get():
-            status = params.response.status
-            params.response.close()
-            raise ConnectionRefused("redirects are not followed; give the final address", status=status)
-
-    tracing.on_request_redirect.append(refuse)
-    tracing.freeze()
-    return tracing

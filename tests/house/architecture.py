@@ -16,7 +16,8 @@ from typing import Literal, NamedTuple
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "rxphoenix"
 
-_BASE = ("rxphoenix.errors", "rxphoenix.protocol", "rxphoenix.transports.base")
+_PROTOCOL = ("rxphoenix.errors", "rxphoenix.protocol")
+_BASE = (*_PROTOCOL, "rxphoenix.tasks", "rxphoenix.transports.base")
 _CLIENT = (*_BASE, "rxphoenix.client")
 _TRANSPORTS = (
     "rxphoenix.transports",
@@ -47,10 +48,12 @@ ARROWS: Mapping[str, tuple[str, ...]] = {
     # The root may offer a transport, but must not load it: importing rxphoenix leaves aiohttp alone (test_exports.py).
     "rxphoenix": (*_CLIENT, *_TRANSPORTS, "rxphoenix.bridges", "rxphoenix.recording"),
     "rxphoenix.errors": (),
+    "rxphoenix.tasks": (),
     "rxphoenix.protocol": ("rxphoenix.errors",),
     "rxphoenix.transports": _BASE,
-    "rxphoenix.transports.base": ("rxphoenix.errors", "rxphoenix.protocol"),
+    "rxphoenix.transports.base": _PROTOCOL,
     **dict.fromkeys(_CARRYING, _BASE),
+    "rxphoenix.transports.http": (*_BASE, "rxphoenix.transports.once"),
     "rxphoenix.transports.websocket": (*_BASE, *_CARRYING),
     "rxphoenix.transports.longpoll": (*_BASE, *_CARRYING),
     "rxphoenix.transports.fallback": (*_BASE, "rxphoenix.transports.memory", "rxphoenix.transports.waiting"),
@@ -59,9 +62,9 @@ ARROWS: Mapping[str, tuple[str, ...]] = {
     "rxphoenix.bridges": _CLIENT,
     "rxphoenix.testing": (*_CLIENT, *_SESSION, "rxphoenix.transports.fallback"),
     "rxphoenix.recording": (*_CLIENT, "rxphoenix.server.codec"),  # it answers as a server does
-    "rxphoenix.server": ("rxphoenix.errors", "rxphoenix.protocol", *_SESSION, "rxphoenix.server.web"),
-    **dict.fromkeys(_SESSION, ("rxphoenix.errors", "rxphoenix.protocol", *_SESSION)),
-    "rxphoenix.server.web": ("rxphoenix.errors", "rxphoenix.protocol", *_SESSION, "rxphoenix.server"),
+    "rxphoenix.server": (*_PROTOCOL, "rxphoenix.tasks", *_SESSION, "rxphoenix.server.web"),
+    **dict.fromkeys(_SESSION, (*_PROTOCOL, *_SESSION)),
+    "rxphoenix.server.web": (*_PROTOCOL, "rxphoenix.tasks", *_SESSION, "rxphoenix.server"),
     "rxphoenix.cli": ("rxphoenix", *_CLIENT, *_TRANSPORTS, "rxphoenix.bridges", "rxphoenix.server",
                       "rxphoenix.testing", "rxphoenix.recording", "rxphoenix.dashboard", "rxphoenix.notebook"),
     # typer and rich, the extra `cli`, are known there only, so that a plain install has the other commands.
@@ -78,6 +81,7 @@ _AIOHTTP = ("aiohttp", "multidict", "yarl")  # the latter two are the types of a
 PACKAGES: Mapping[str, tuple[str, ...]] = {
     "rxphoenix": (),
     "rxphoenix.errors": (),
+    "rxphoenix.tasks": (),
     "rxphoenix.protocol": ("msgspec",),
     "rxphoenix.transports": (),
     "rxphoenix.transports.base": ("msgspec", "reactivex"),

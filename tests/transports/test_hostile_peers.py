@@ -97,15 +97,15 @@ CHUNK = b"FFFF\r\n" + b"x" * 0xFFFF + b"\r\n"
     [
         pytest.param(
             answering(SWITCHING, b"X-More: " + b"x" * 4000 + b"\r\n", times=50_000),
-            "connecting failed",
+            "the request failed",
             id="endless headers",
         ),
         pytest.param(
             answering(SWITCHING + b"X-Long: ", b"x" * 65536, times=5_000),
-            "connecting failed",
+            "the request failed",
             id="a header without an end",
         ),
-        pytest.param(answering(b"", b"\x00\xff" * 32768, times=5_000), "connecting failed", id="no HTTP"),
+        pytest.param(answering(b"", b"\x00\xff" * 32768, times=5_000), "the request failed", id="no HTTP"),
         pytest.param(
             answering(b"HTTP/1.1 403 Forbidden\r\nTransfer-Encoding: chunked\r\n\r\n", CHUNK, times=5_000),
             "HTTP 403: the server refused the connection",
@@ -340,15 +340,15 @@ CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n"
             id="a bomb of deflate",
         ),
         pytest.param(
-            polled(answer(b"nonsense", head=b"Content-Encoding: gzip\r\n")), "connecting failed", id="no gzip"
+            polled(answer(b"nonsense", head=b"Content-Encoding: gzip\r\n")), "the request failed", id="no gzip"
         ),
         pytest.param(
             polled(CHUNKED, *[b"X: " + b"x" * 4000 + b"\r\n"] * 20_000),
-            "connecting failed",
+            "the request failed",
             id="headers without an end",
         ),
-        pytest.param(polled(b"\xff\x00" * 1_000_000), "connecting failed", id="no HTTP"),
-        pytest.param(polled(CHUNKED + b"\r\n-5\r\n"), "connecting failed", id="a chunk of nonsense"),
+        pytest.param(polled(b"\xff\x00" * 1_000_000), "the request failed", id="no HTTP"),
+        pytest.param(polled(CHUNKED + b"\r\n-5\r\n"), "the request failed", id="a chunk of nonsense"),
         pytest.param(polled(answer(b"\xff\xfe")), "not an answer of long polling", id="not UTF-8"),
         pytest.param(polled(answer(b"")), "not an answer of long polling", id="nothing"),
         pytest.param(polled(answer(b"[" * MEGABYTE)), "not an answer of long polling", id="deeply nested"),

@@ -11,7 +11,7 @@ import pytest
 import trustme
 from aiohttp import web
 
-from rxphoenix.errors import ConnectionLost, ConnectionRefused
+from rxphoenix.errors import ConnectionLost, ConnectionRefused, EventLoopEnding
 from rxphoenix.protocol.message import Frame
 from rxphoenix.testing.clock import VirtualScheduler
 from rxphoenix.transports.base import CloseRequest, Closing, Opened
@@ -825,14 +825,14 @@ async def test_a_dispose_in_the_middle_of_an_answer_sends_no_further_poll():
         assert (len(seen), peer.waiting) == (2, 0)
 
 
-async def test_a_task_that_somebody_else_cancels_is_a_loss():
+async def test_a_task_that_somebody_else_cancels_says_that_the_loop_is_ending():
     for name in ("rxphoenix longpoll", "rxphoenix longpoll poller", "rxphoenix longpoll poster"):
         async with polling_peer() as peer:
             session = Session(peer)
             await peer.open()
             await session.listener.opened()
             next(task for task in asyncio.all_tasks() if task.get_name() == name).cancel()
-            assert str(await lost(session)) == "connection lost: the event loop cancelled it"
+            assert isinstance(await session.listener.error(), EventLoopEnding)
 
 
 @pytest.mark.may_leave(

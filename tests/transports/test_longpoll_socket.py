@@ -236,6 +236,15 @@ async def test_a_users_session_carries_it_all(server: PhoenixServer):
         assert http.trace_configs == []
 
 
+async def test_two_sockets_share_a_users_session(server: PhoenixServer):
+    async with aiohttp.ClientSession() as http, on(server, session=http) as ann, on(server, session=http) as bob:
+        for number, socket in enumerate((ann, bob)):
+            errors = listen(socket.errors)
+            async with socket.channel("room:a").hold():
+                assert await socket.channel("room:a").push("echo", {"n": number}) == {"n": number}
+            assert errors.count == 0
+
+
 class Gated(ServerChannel[ServerSocket]):
     """A join that takes as long as a test wants."""
 

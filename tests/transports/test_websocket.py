@@ -17,7 +17,7 @@ import trustme
 from aiohttp import WSMsgType, web
 from reactivex.scheduler.eventloop import AsyncIOScheduler
 
-from rxphoenix.errors import ConnectionLost, ConnectionRefused
+from rxphoenix.errors import ConnectionLost, ConnectionRefused, EventLoopEnding
 from rxphoenix.protocol.message import Frame
 from rxphoenix.server import PhoenixServer
 from rxphoenix.server.applications.conformance import conformance_application
@@ -317,7 +317,7 @@ async def test_a_server_that_speaks_no_http_is_refused():
 async def test_what_cannot_be_sent_is_refused_and_not_lost(broken: dict[str, Any]):
     error = await Listener(WebSocket().connect(request_to("ws://127.0.0.1:1/socket", **broken))).error()
     assert isinstance(error, ConnectionRefused)
-    assert str(error) == "connecting failed (UnicodeEncodeError)"
+    assert str(error) == "the request failed (UnicodeEncodeError)"
 
 
 async def test_no_error_of_a_handshake_shows_a_secret_or_keeps_one_as_its_cause():
@@ -606,14 +606,39 @@ async def test_a_ping_is_answered():
         listener.subscription.dispose()
 
 
-async def test_a_task_that_somebody_else_cancels_is_a_loss():
+async def test_a_task_that_somebody_else_cancels_says_that_the_loop_is_ending():
     async with PhoenixServer(conformance_application()) as server:
         listener = Listener(WebSocket().connect(request_to(server.url + "/socket")))
         await listener.opened()
         next(task for task in asyncio.all_tasks() if task.get_name() == "rxphoenix websocket").cancel()
+        assert isinstance(await listener.error(), EventLoopEnding)
+
+
+async def test_a_cancellation_that_comes_while_it_ends_by_itself_says_so_too():
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await accept_websocket(reader, writer)
+        writer.write(b"\x88\x02\x03\xe8")  # a close frame, and the client answers it
+        await reader.read(8)
+        next(task for task in asyncio.all_tasks() if task.get_name() == "rxphoenix websocket").cancel()
+
+    async with tcp_server(serve) as port:
+        listener = Listener(WebSocket().connect(request_to(f"ws://127.0.0.1:{port}/socket")))
+        await listener.opened()
+        assert isinstance(await listener.error(), EventLoopEnding)
+
+
+async def test_an_upgrade_is_sent_once_when_the_connection_breaks():
+    seen = Seen()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        seen.add((await read_head(reader))[0])
+
+    async with tcp_server(serve) as port:
+        listener = Listener(WebSocket().connect(request_to(f"ws://127.0.0.1:{port}/socket")))
         error = await listener.error()
-    assert isinstance(error, ConnectionLost)
-    assert str(error) == "connection lost: the event loop cancelled it"
+    assert isinstance(error, ConnectionRefused)
+    assert error.reason == "the server hung up without an answer"
+    assert seen.count == 1
 
 
 # Ends that were asked for.

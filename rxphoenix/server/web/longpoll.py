@@ -22,6 +22,7 @@ from typing import Any, TypeAlias
 import msgspec
 from aiohttp import web
 
+from rxphoenix import tasks
 from rxphoenix.protocol.address import AUTH_TOKEN_HEADER, SESSION_TOKEN_HEADER
 from rxphoenix.protocol.message import Frame
 from rxphoenix.server.connection import Connection
@@ -150,7 +151,8 @@ class LongPolling:
         identity = secrets.token_urlsafe(16)
         if not self._is_closing:  # else the session is gone already, as the next request will find
             session = self._sessions[identity] = _OpenSession(self._endpoint, mount, admitted, polling, self._faults)
-            task = asyncio.create_task(self._run(identity, session))
+            loop = asyncio.get_running_loop()
+            task = tasks.begin(loop, self._run(identity, session), "rxphoenix server longpoll session")
             self._running.add(task)
             task.add_done_callback(self._running.discard)
         return _told(request, HTTPStatus.GONE, self._sign(identity), ())

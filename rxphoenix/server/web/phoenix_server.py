@@ -14,6 +14,7 @@ from urllib.parse import unquote
 
 from aiohttp import web
 
+from rxphoenix import tasks
 from rxphoenix.server.endpoint import Endpoint, Mount
 from rxphoenix.server.params import parse_query
 from rxphoenix.server.web.faults import Faults, Refusal
@@ -197,10 +198,16 @@ class PhoenixServer:
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         task = asyncio.current_task()
         assert task is not None
+        for each in (task, request.task):  # aiohttp's: of the request, and of its connection
+            tasks.hold(each)
         self._requests[task] = request.transport
         try:
             await self._faults.flowing.wait()
             return await self._answer(request)
+        except Exception:
+            if task.get_loop().is_running():
+                raise
+            raise asyncio.CancelledError from None  # its loop is gone: nothing can be tidied up, and it is no fault
         finally:
             del self._requests[task]
 

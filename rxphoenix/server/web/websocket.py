@@ -16,6 +16,7 @@ from http import HTTPStatus
 
 from aiohttp import ClientConnectionResetError, WebSocketError, WSMsgType, web
 
+from rxphoenix import tasks
 from rxphoenix.protocol.message import Frame
 from rxphoenix.server.connection import Connection
 from rxphoenix.server.effects import Close
@@ -135,7 +136,7 @@ class OpenWebSocket:
 
     async def run(self) -> None:
         """Carry frames until the connection ends, then wait for the handlers that still run; cancel to hurry."""
-        writer = asyncio.create_task(self._write())
+        writer = tasks.begin(asyncio.get_running_loop(), self._write(), "rxphoenix server websocket writer")
         self._look_after(self._send_timeout)
         try:
             self.connection.open()
