@@ -43,6 +43,7 @@ _LIVE = {
     "ping": "measure round trips",
     "presence": "show who is present on a topic",
     "record": "join topics, and record what is said",
+    "replay": "show a recording, serve it, or make a marble file of it",
 }
 """The commands of the extra ``cli``, which typer parses."""
 

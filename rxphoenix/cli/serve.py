@@ -19,7 +19,7 @@ from rxphoenix.server import Endpoint, PhoenixServer
 from rxphoenix.server.applications.conformance import conformance_application
 from rxphoenix.server.applications.demo import demo_application
 
-__all__ = ["APPLICATIONS", "Application", "serve"]
+__all__ = ["APPLICATIONS", "Application", "serve", "serve_endpoint"]
 
 
 class Application(msgspec.Struct, frozen=True):
@@ -66,9 +66,25 @@ async def serve(name: str, host: str, port: int) -> int:
     Returns:
         The exit status.
     """
+    application = APPLICATIONS[name]
+    return await serve_endpoint(application.make(), host, port, lambda url: _words(name, application, url))
+
+
+async def serve_endpoint(endpoint: Endpoint, host: str, port: int, words: Callable[[str], str]) -> int:
+    """Serve an endpoint until SIGINT or SIGTERM.
+
+    Arguments:
+        endpoint: the endpoint.
+        host: the address to listen on.
+        port: the port to listen on; 0 picks a free one.
+        words: what is told of it, given the server's URL.
+
+    Returns:
+        The exit status.
+    """
     logging.basicConfig(format="%(asctime)s %(name)s: %(message)s")
-    application, console = APPLICATIONS[name], Console()
-    server = PhoenixServer(application.make(), host, port)
+    console = Console()
+    server = PhoenixServer(endpoint, host, port)
     with signals() as ended:
         try:
             await server.start()
@@ -76,7 +92,7 @@ async def serve(name: str, host: str, port: int) -> int:
             print(f"rxphoenix: {_why_not(error, host, port)}", file=sys.stderr)
             return FAILED
         try:
-            console.text(_words(name, application, server.url))
+            console.text(words(server.url))
             await ended.wait()
         finally:
             await server.stop()

@@ -28,6 +28,7 @@ from rxphoenix.testing.expectations import (
 from rxphoenix.testing.notation import MarbleSyntaxError
 from rxphoenix.testing.phoenix import VirtualPhoenix
 from rxphoenix.testing.presence import Track, Untrack, Update
+from rxphoenix.testing.recorded import to_marbles
 from rxphoenix.testing.seen import Attempt, AttemptsExpectation, FramesExpectation
 from rxphoenix.testing.threads import RealTimeUsed
 from rxphoenix.testing.topic import SentFrame, VirtualChannel, VirtualTopic
@@ -61,4 +62,5 @@ __all__ = [
     "VirtualTransport",
     "World",
     "marbles",
+    "to_marbles",
 ]

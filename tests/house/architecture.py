@@ -60,7 +60,8 @@ ARROWS: Mapping[str, tuple[str, ...]] = {
     "rxphoenix.transports.memory": (),
     "rxphoenix.client": _BASE,
     "rxphoenix.bridges": _CLIENT,
-    "rxphoenix.testing": (*_CLIENT, *_SESSION, "rxphoenix.transports.fallback"),
+    # It makes a test of a recording; who records in production must not load what is for tests.
+    "rxphoenix.testing": (*_CLIENT, *_SESSION, "rxphoenix.transports.fallback", "rxphoenix.recording"),
     "rxphoenix.recording": (*_CLIENT, "rxphoenix.server.codec"),  # it answers as a server does
     "rxphoenix.server": (*_PROTOCOL, "rxphoenix.tasks", *_SESSION, "rxphoenix.server.web"),
     **dict.fromkeys(_SESSION, (*_PROTOCOL, *_SESSION)),
@@ -68,7 +69,8 @@ ARROWS: Mapping[str, tuple[str, ...]] = {
     "rxphoenix.cli": ("rxphoenix", *_CLIENT, *_TRANSPORTS, "rxphoenix.bridges", "rxphoenix.server",
                       "rxphoenix.testing", "rxphoenix.recording", "rxphoenix.dashboard", "rxphoenix.notebook"),
     # typer and rich, the extra `cli`, are known there only, so that a plain install has the other commands.
-    "rxphoenix.cli.live": ("rxphoenix", "rxphoenix.server", "rxphoenix.recording", "rxphoenix.cli"),
+    "rxphoenix.cli.live": ("rxphoenix", "rxphoenix.cli", "rxphoenix.recording", "rxphoenix.server",
+                           "rxphoenix.testing"),
     "rxphoenix.__main__": ("rxphoenix.cli",),
     # Both use public names only, as any application does, so that they could leave the house.
     "rxphoenix.dashboard": ("rxphoenix",),

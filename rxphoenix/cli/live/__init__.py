@@ -12,4 +12,5 @@ Each file holds one concept::
     lines.py       a line for a person, or for a program
     notes.py       states, gaps and faults, on standard error
     tail.py  push.py  ping.py  presence.py  record.py  replay.py     what each command does
+    stage.py       a recording that a server plays, for `replay --serve`
 """

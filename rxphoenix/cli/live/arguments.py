@@ -16,7 +16,7 @@ from typing import Any
 
 from rxphoenix import Payload
 
-__all__ = ["count", "duration", "join_pairs", "pairs", "payload"]
+__all__ = ["count", "duration", "join_pairs", "pairs", "payload", "port", "speed"]
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "": 1.0}
 _DURATION = re.compile(r"(?P<number>[0-9]+(?:\.[0-9]+)?)(?P<unit>ms|s|m|h|)", re.ASCII)
@@ -111,6 +111,38 @@ def join_pairs(words: Iterable[str]) -> dict[str, Any]:
         if not is_pair or not key:
             raise ValueError(f"{_shortened(word)} is not a pair; write key=text, or key:=JSON, such as last_id:=7")
         _put(found, key, value)
+    return found
+
+
+def port(text: str) -> int:
+    """A port, from 0 to 65535.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not re.fullmatch(r"[0-9]{1,5}", text, re.ASCII) or int(text) > 65535:
+        raise ValueError(f"{text!r} is not a port: a number from 0 to 65535")
+    return int(text)
+
+
+def speed(text: str) -> float:
+    """By how much time runs faster: a number such as ``"2"`` or ``"0.5"``, or ``"max"`` for infinity.
+
+    Raises:
+        ValueError: it is none.
+
+    Example:
+        ```python
+        from rxphoenix.cli.live.arguments import speed
+
+        assert speed("2.5") == 2.5
+        ```
+    """
+    if text == "max":
+        return math.inf
+    found = float(text) if re.fullmatch(r"[0-9]+(?:\.[0-9]+)?", text, re.ASCII) else 0.0
+    if not 0 < found < math.inf:
+        raise ValueError(f"{text!r} is no speed; write 2 for twice as fast, 0.5 for half, or max for no time at all")
     return found
 
 

@@ -7,11 +7,13 @@ of a plain install (``rxphoenix.cli``).
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import sys
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
+from urllib.parse import urlsplit
 
 import typer
 
@@ -24,12 +26,18 @@ from rxphoenix.cli.live.ping import ping as run_ping
 from rxphoenix.cli.live.presence import presence as run_presence
 from rxphoenix.cli.live.push import push as run_push
 from rxphoenix.cli.live.record import record_topics
+from rxphoenix.cli.live.replay import show
 from rxphoenix.cli.live.session import TransportName, explanation, make_socket, status_of
+from rxphoenix.cli.live.stage import recorded_application
 from rxphoenix.cli.live.tail import Limits
 from rxphoenix.cli.live.tail import tail as run_tail
 from rxphoenix.cli.quiet import quiet_log
+from rxphoenix.cli.serve import serve_endpoint
 from rxphoenix.cli.signals import until_told
 from rxphoenix.cli.statuses import ENDED, INTERRUPTED, STATUSES
+from rxphoenix.recording.events import Began
+from rxphoenix.recording.file import read
+from rxphoenix.recording.script import Script
 
 __all__ = ["run"]
 
@@ -78,6 +86,10 @@ For = Annotated[
 ]
 Count = Annotated[str | None, typer.Option("--count", metavar="NUMBER", help="End after so many.")]
 JSONLines = Annotated[bool, typer.Option("--jsonl", help="Print lines of JSON, also where a person looks.")]
+Events = Annotated[
+    list[str] | None, typer.Option("--event", metavar="EVENT", help="Show only this event; may be repeated.")
+]
+ShowPresence = Annotated[bool, typer.Option("--presence", help="Show who comes and who goes, too.")]
 Timeout = Annotated[
     str, typer.Option("--timeout", metavar="DURATION", help="How long connecting, and an answer, may take.")
 ]
@@ -118,10 +130,8 @@ def tail(
     topics: Topics,
     param: Params = None,
     join_param: JoinParams = None,
-    event: Annotated[
-        list[str] | None, typer.Option("--event", metavar="EVENT", help="Show only this event; may be repeated.")
-    ] = None,
-    presence: Annotated[bool, typer.Option("--presence", help="Show who comes and who goes, too.")] = False,
+    event: Events = None,
+    presence: ShowPresence = False,
     jsonl: JSONLines = False,
     for_: For = None,
     count: Count = None,
@@ -279,6 +289,71 @@ def record(
     )
 
 
+@application.command(
+    epilog=_examples(
+        "rxphoenix replay session.jsonl.gz",
+        "rxphoenix replay session.jsonl.gz --speed max | jq .payload",
+        "rxphoenix replay session.jsonl.gz --serve --port 4000",
+        "rxphoenix replay session.jsonl.gz --marbles --frame 100ms > session.marble",
+    )
+)
+def replay(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The recording.")],
+    speed: Annotated[
+        str, typer.Option("--speed", metavar="NUMBER", help="How much faster time runs; max lets it take none.")
+    ] = "1",
+    event: Events = None,
+    presence: ShowPresence = False,
+    jsonl: JSONLines = False,
+    serve: Annotated[bool, typer.Option("--serve", help="Be a server that plays it, to any client.")] = False,
+    port: Annotated[
+        str, typer.Option("--port", metavar="PORT", help="Where to serve it, on 127.0.0.1; 0 for any free port.")
+    ] = "4000",
+    marbles: Annotated[bool, typer.Option("--marbles", help="Print it as a marble file instead, for a test.")] = False,
+    frame: Annotated[
+        str, typer.Option("--frame", metavar="DURATION", help="How long a character of the marbles lasts.")
+    ] = "10ms",
+) -> int:
+    """Show a recording, serve it, or make a marble file of it.
+
+    It is shown as `tail` shows what comes, when it came. With --serve each client that connects is played the recording
+    from its beginning, and its joins and pushes get the recorded answers. With --marbles what the server said becomes a
+    test.
+    """
+    faster, listening = _value("--speed", arguments.speed, speed), _value("--port", arguments.port, port)
+    seconds = _value("--frame", arguments.duration, frame)
+    if serve and marbles:
+        raise typer.BadParameter("give --serve or --marbles, not both")
+    if serve and math.isinf(faster):
+        raise typer.BadParameter("a server needs time; --speed 100 plays a hundred times as fast", param_hint="--speed")
+    if marbles:
+        return _told(str(file), lambda: _print_marbles(file, seconds))
+    if serve:
+        return _told(str(file), lambda: asyncio.run(_serve(file, listening, faster)))
+    work = show(read(file), faster, Choice(event or (), presence), Lines(jsonl), Notes())
+    return _told(str(file), lambda: asyncio.run(until_told(work)))
+
+
+def _print_marbles(file: Path, frame: float) -> int:
+    # loaded here, because nothing else needs what is for tests
+    from rxphoenix.testing.recorded import to_marbles
+
+    try:
+        print(to_marbles(file, frame=frame), end="")
+    except ValueError as error:  # what the recording holds cannot be drawn
+        raise typer.BadParameter(str(error)) from None
+    return ENDED
+
+
+async def _serve(file: Path, port: int, speed: float) -> int:
+    began = next(read(file), None)
+    path = urlsplit(began.endpoint).path.rstrip("/") if isinstance(began, Began) else ""
+    endpoint = recorded_application(Script(read(file)), path or "/socket", speed)
+    return await serve_endpoint(
+        endpoint, "127.0.0.1", port, lambda url: f"{file} is played at {url}{path or '/socket'} until Ctrl-C"
+    )
+
+
 # -- the commands of a plain install, so that they are completed like the others ----------------------------------
 
 
@@ -305,17 +380,28 @@ for _name, _words in {
 
 
 def _run(socket: Socket, work: Coroutine[Any, Any, int], interrupted: int = INTERRUPTED) -> int:
+    with quiet_log():
+        return _told(socket.endpoint, lambda: asyncio.run(until_told(work, interrupted)), interrupted)
+
+
+def _told(where: str, work: Callable[[], int], interrupted: int = INTERRUPTED) -> int:
+    """Do some work; what goes wrong is told in one line.
+
+    Arguments:
+        where: the address or the file that it is about.
+        work: it returns an exit status.
+        interrupted: the exit status where nobody reads any more.
+    """
     try:
-        with quiet_log():
-            return asyncio.run(until_told(work, interrupted))
+        return work()
     except BrokenPipeError:
-        # nobody reads any more, as in `... | head`: what Python flushes at its exit must not fail again
+        # as in `... | head`: what Python flushes at its exit must not fail again
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())
         os.close(nowhere)
         return interrupted
     except (PhoenixError, OSError) as error:
-        _complain(explanation(error, socket.endpoint))
+        _complain(explanation(error, where))
         return status_of(error)
 
 

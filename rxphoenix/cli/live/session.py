@@ -6,6 +6,7 @@ with it.
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from enum import StrEnum
@@ -22,6 +23,7 @@ from rxphoenix import (
     PushInterrupted,
     PushRefused,
     PushTimeout,
+    RecordingError,
     Socket,
     Transport,
     WebSocket,
@@ -106,20 +108,24 @@ def status_of(error: Exception) -> int:
             return FAILED
 
 
-def explanation(error: Exception, url: str) -> str:
+def explanation(error: Exception, where: str) -> str:
     """What went wrong, in one line, and what may help.
 
     Arguments:
         error: what went wrong.
-        url: where the socket is, without what may be secret.
+        where: the address of the socket, without what may be secret; or the file.
     """
     match error:
+        case RecordingError():
+            return f"{where}: {error}"
+        case OSError() if error.filename:
+            return f"{os.fsdecode(error.filename)}: {error.strerror}"
         case ConnectionRefused(status=404):
-            return f"no socket at {url}: {error}; give its mount point, such as ws://localhost:4000/socket"
+            return f"no socket at {where}: {error}; give its mount point, such as ws://localhost:4000/socket"
         case ConnectionRefused(status=401 | 403):
-            return f"{url} has refused the connection: {error}; does it want --token, or a --param?"
+            return f"{where} has refused the connection: {error}; does it want --token, or a --param?"
         case ConnectionFault():
-            return f"cannot connect to {url}: {error}; is the server running, and is the address right?"
+            return f"cannot connect to {where}: {error}; is the server running, and is the address right?"
         case JoinRefused():
             return f"{error}; does it want a --join-param, or a --token?"
         case PushTimeout():

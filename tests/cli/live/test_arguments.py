@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rxphoenix.cli.live.arguments import count, duration, join_pairs, pairs, payload
+from rxphoenix.cli.live.arguments import count, duration, join_pairs, pairs, payload, port, speed
 
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "": 1.0}
 NUMBERS = st.one_of(
@@ -56,6 +56,25 @@ def test_a_count_is_at_least_one(number: int):
 def test_what_is_no_count(text: str):
     with pytest.raises(ValueError, match="is no number of things; write 1 or more"):
         count(text)
+
+
+@given(number=NUMBERS)
+def test_a_speed_is_a_number_or_no_time_at_all(number: str):
+    assert speed(number) == float(number)
+    assert speed("max") == float("inf")
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "fast", "", "inf", "nan", "2x", "9" * 400])
+def test_what_is_no_speed(text: str):
+    with pytest.raises(ValueError, match="is no speed; write 2 for twice as fast"):
+        speed(text)
+
+
+def test_a_port_is_from_0_to_65535():
+    assert [port(text) for text in ("0", "4000", "65535")] == [0, 4000, 65535]
+    for text in ("65536", "-1", "http", "", "999999"):
+        with pytest.raises(ValueError, match=f"{text!r} is not a port"):
+            port(text)
 
 
 @given(given=st.dictionaries(KEYS, st.text()))
