@@ -176,7 +176,7 @@ class NotConnected(ConnectionFault):
     """``ping()`` or ``send()`` was used without an open connection."""
 
     def __init__(self, what: str) -> None:
-        super().__init__(f"{what} needs an open connection; wait for it with `await socket.opened()`")
+        super().__init__(f"{what} needs an open connection; wait for it with socket.opened()")
 
 
 class Disconnected(ConnectionFault):

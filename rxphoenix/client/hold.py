@@ -100,3 +100,6 @@ class Hold(abc.DisposableBase):
 
     def __exit__(self, *exception: object) -> None:
         self.dispose()
+
+    def __repr__(self) -> str:
+        return f"<Hold of {self._topic!r}>"

@@ -128,7 +128,7 @@ class Push(Single[_T]):
     def __del__(self) -> None:
         if not getattr(self, "_used", True):
             warnings.warn(
-                f"push {self._event!r} to {self._topic!r} was never sent: await it or subscribe to it",
+                f"push {self._event!r} to {self._topic!r} was never sent: await it, run() it or subscribe to it",
                 RuntimeWarning,
                 stacklevel=2,
                 source=self,

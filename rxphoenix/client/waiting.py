@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Generator
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from typing import Any, Generic, TypeVar
 
 __all__ = ["ThreadWaiter", "Waiter"]
@@ -72,4 +72,7 @@ class ThreadWaiter(Generic[_T]):
 
     def wait(self, timeout: float | None = None) -> _T:
         """Wait; if a timeout in seconds is given, only for so long: then it raises ``TimeoutError``."""
-        return self._future.result(timeout)
+        done, _not_done = wait([self._future], timeout)
+        if not done:
+            raise TimeoutError(f"nothing came within {timeout:g} s")
+        return self._future.result()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -30,7 +30,10 @@ from rxphoenix import (
     UnencodablePayload,
     WrongThread,
     background,
+    from_async_iterable,
     iterate,
+    map_async,
+    retry_backoff,
 )
 from rxphoenix.server import PhoenixServer
 from rxphoenix.server.applications.conformance import conformance_application
@@ -104,6 +107,7 @@ def test_everything_of_a_socket_can_be_used_from_here(socket: Socket) -> None:
             socket.ping().run(timeout=LONG)
         assert seen[0].ref == "h"
         room = socket.channel("room:a", {"x": 1})
+        assert repr(room.hold()) == "<Hold of 'room:a'>"
         with room.hold() as reply:
             assert reply["params"] == {"x": 1}
             assert room.state.value == "joined"
@@ -131,7 +135,7 @@ def test_errors_are_raised_where_they_are_waited_for(socket: Socket) -> None:
 
 def test_a_wait_that_takes_too_long_ends_and_abandons_the_work(socket: Socket) -> None:
     room = socket.channel("room:a")
-    with room.hold(), pytest.raises(TimeoutError):
+    with room.hold(), pytest.raises(TimeoutError, match=r"nothing came within 0\.01 s"):
         room.push("slow", {"ms": 60_000}).run(timeout=0.01)
     settled(socket)  # the push was a lease, too, and its reply will never come
 
@@ -289,6 +293,41 @@ def test_an_exception_in_a_callback_is_logged_and_reported_and_the_stream_goes_o
     assert seen == [0, 1]
     assert faults == [("room:a", "tick", ZeroDivisionError)]
     assert "ZeroDivisionError" in caplog.text
+
+
+def test_coroutines_run_on_the_loop_of_the_thread(socket: Socket) -> None:
+    room = socket.channel("room:a")
+
+    async def doubled(payload: Any) -> tuple[str, int]:
+        await asyncio.sleep(0)
+        return threading.current_thread().name, 2 * await room.push("echo", payload["i"])
+
+    async def numbers() -> AsyncIterator[str]:
+        for _ in range(2):
+            await asyncio.sleep(0)
+            yield threading.current_thread().name
+
+    with room.hold():
+        answers = room.on("tick").pipe(map_async(doubled, concurrency=2), ops.take(3), ops.to_list())
+        pushed = room.push("push_later", {"n": 3, "ms": 1}).pipe(ops.ignore_elements())
+        assert answers.pipe(ops.merge(pushed)).run() == [("rxphoenix background", n) for n in (0, 2, 4)]
+    names = from_async_iterable(numbers).pipe(ops.subscribe_on(socket.scheduler), ops.to_list())
+    assert names.run() == ["rxphoenix background"] * 2
+    with pytest.raises(NoEventLoop):
+        from_async_iterable(numbers).run()
+
+
+def test_a_retry_waits_on_the_loop_of_the_thread(socket: Socket) -> None:
+    asked: list[tuple[int, str]] = []
+
+    def delay(attempt: int, _error: Exception) -> float | None:
+        asked.append((attempt, threading.current_thread().name))
+        return 0.001 if attempt < 3 else None
+
+    pushed = socket.channel("room:a").push("fail", {"reason": "busy"}).pipe(retry_backoff(delay))
+    with pytest.raises(PushRefused, match="busy"):
+        pushed.run()
+    assert asked == [(attempt, "rxphoenix background") for attempt in (1, 2, 3)]
 
 
 def test_two_backgrounds_can_feed_each_other(bg: Background, socket: Socket, url: str) -> None:

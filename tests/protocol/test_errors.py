@@ -13,6 +13,7 @@ import pytest
 import rxphoenix
 from rxphoenix import errors
 from rxphoenix.errors import (
+    BlockedTooLong,
     BufferOverflow,
     ChannelClosed,
     ChannelCrashed,
@@ -38,6 +39,7 @@ from rxphoenix.errors import (
     PushRefused,
     PushTimeout,
     ReconnectGivenUp,
+    RecordingError,
     RejoinGivenUp,
     SocketClosed,
     TakenOver,
@@ -64,7 +66,7 @@ EXAMPLES: list[tuple[PhoenixError, str, dict[str, Any]]] = [
     ),
     (ReconnectGivenUp(1), "gave up reconnecting after 1 failed attempt", {"attempt": 1}),
     (ReconnectGivenUp(3), "gave up reconnecting after 3 failed attempts", {"attempt": 3}),
-    (NotConnected("ping()"), "ping() needs an open connection; wait for it with `await socket.opened()`", {}),
+    (NotConnected("ping()"), "ping() needs an open connection; wait for it with socket.opened()", {}),
     (EventLoopEnding(), "the event loop is ending", {}),
     (Disconnected(), "the socket was disconnected; connect() brings it back", {}),
     (ProviderFailed("params"), "the params function raised", {"what": "params"}),
@@ -106,6 +108,9 @@ EXAMPLES: list[tuple[PhoenixError, str, dict[str, Any]]] = [
      {"topic": "room:a", "event": "new"}),
     (BufferOverflow(1), "1 value waits already: work them off faster, or give a bigger buffer= or another overflow=",
      {"limit": 1}),
+    (BlockedTooLong(20.0), "nothing was taken for 20 s: values are dropped until something is", {"seconds": 20.0}),
+    (RecordingError("not JSON"), "not JSON", {"problem": "not JSON", "line": 0}),
+    (RecordingError("not JSON", 7), "line 7: not JSON", {"problem": "not JSON", "line": 7}),
     (MalformedFrame("not JSON"), "not JSON", {"problem": "not JSON", "size": 0}),
     (MalformedFrame("not JSON", size=7), "not JSON (frame of 7 bytes)", {"problem": "not JSON", "size": 7}),
     (PayloadMismatch("Reading", "no celsius"), "the payload is no Reading: no celsius",
@@ -113,9 +118,11 @@ EXAMPLES: list[tuple[PhoenixError, str, dict[str, Any]]] = [
     (UnencodablePayload("no"), "no", {}),
     (SocketClosed(), "the socket is closed; make a new Socket", {}),
     (WrongThread("push"), "push was called from another thread than the socket's; hand it over with "
-     "loop.call_soon_threadsafe(...) or asyncio.run_coroutine_threadsafe(...)", {}),
-    (NoEventLoop(), "no event loop runs here: use the socket inside `async def main()` with asyncio.run(main()), "
-     "or give it Socket(..., scheduler=...)", {}),
+     "loop.call_soon_threadsafe(...), or make the socket with rxphoenix.background(), for use from any thread", {}),
+    (WrongThread("run()", "in its own callback"), "run() was called in its own callback", {}),
+    (NoEventLoop(), "no event loop runs here: use the socket inside `async def main()` with asyncio.run(main()), in a "
+     "program without one make it with rxphoenix.background(), or give it Socket(..., scheduler=...)", {}),
+    (NoEventLoop("it has ended"), "it has ended", {}),
 ]  # fmt: skip
 
 CLASSES = {name: each for name, each in vars(errors).items() if isinstance(each, type) and issubclass(each, Exception)}
@@ -167,9 +174,9 @@ def test_every_error_is_public_under_its_own_name():
     assert all(getattr(rxphoenix, name) is each for name, each in CLASSES.items())
 
 
-@pytest.mark.parametrize("make", [lambda: NotConnected("send()"), lambda: WrongThread("subscribe")])
+@pytest.mark.parametrize("make", [lambda: NotConnected("send()"), lambda: WrongThread("subscribe"), NoEventLoop])
 def test_the_remedy_is_part_of_the_words(make: Callable[[], PhoenixError]):
-    assert re.search(r"await socket\.opened\(\)|call_soon_threadsafe", str(make()))
+    assert re.search(r"socket\.opened\(\)|rxphoenix\.background\(\)", str(make()))
 
 
 @pytest.mark.parametrize("error", [example[0] for example in EXAMPLES], ids=lambda error: type(error).__name__)
