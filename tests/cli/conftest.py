@@ -46,7 +46,7 @@ class Command:
             output, errors = await self.process.communicate()
         self.lines.extend((output or b"").decode().splitlines())
         assert self.process.returncode is not None
-        return self.process.returncode, errors.decode()
+        return self.process.returncode, (errors or b"").decode()
 
     async def interrupt(self, number: signal.Signals = signal.SIGINT) -> tuple[int, str]:
         """Send a signal, and wait for the end."""

@@ -28,16 +28,13 @@ from rxphoenix.cli.live.push import push as run_push
 from rxphoenix.cli.live.record import record_topics
 from rxphoenix.cli.live.replay import show
 from rxphoenix.cli.live.session import TransportName, explanation, make_socket, status_of
-from rxphoenix.cli.live.stage import recorded_application
 from rxphoenix.cli.live.tail import Limits
 from rxphoenix.cli.live.tail import tail as run_tail
 from rxphoenix.cli.quiet import quiet_log
-from rxphoenix.cli.serve import serve_endpoint
 from rxphoenix.cli.signals import until_told
 from rxphoenix.cli.statuses import ENDED, INTERRUPTED, STATUSES
 from rxphoenix.recording.events import Began
 from rxphoenix.recording.file import read
-from rxphoenix.recording.script import Script
 
 __all__ = ["run"]
 
@@ -346,6 +343,11 @@ def _print_marbles(file: Path, frame: float) -> int:
 
 
 async def _serve(file: Path, port: int, speed: float) -> int:
+    # loaded here, because nothing else needs a server
+    from rxphoenix.cli.live.stage import recorded_application
+    from rxphoenix.cli.serve import serve_endpoint
+    from rxphoenix.recording.script import Script
+
     began = next(read(file), None)
     path = urlsplit(began.endpoint).path.rstrip("/") if isinstance(began, Began) else ""
     endpoint = recorded_application(Script(read(file)), path or "/socket", speed)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
-import pty
 
 import pytest
 
 from rxphoenix.cli import MISUSED, main
 from rxphoenix.cli.live.session import TransportName, make_socket
-from tests.cli.conftest import PATIENCE, Start
+from tests.cli.conftest import Start
 from tests.cli.live.conftest import House
+from tests.cli.live.screen import Screen
 
 COMMANDS = ["tail", "push", "ping", "presence", "record", "replay"]
 URL = "ws://127.0.0.1:1/socket"
@@ -87,30 +87,16 @@ def test_a_token_is_not_in_the_repr_of_what_is_made_of_it():
 
 @pytest.mark.skipif(os.name == "nt", reason="no pseudo-terminals there")
 async def test_a_token_that_is_asked_for_is_not_echoed(house: House, start: Start):
-    keyboard, terminal = pty.openpty()
-    command = await start("ping", house.url, "-c", "1", "--ask-token", stdin=terminal, stderr=terminal,
-                          start_new_session=True)  # fmt: skip
-    os.close(terminal)
-    seen = b""
-    async with asyncio.timeout(PATIENCE):
-        while b"Token: " not in seen:
-            seen += await asyncio.to_thread(os.read, keyboard, 4096)
-    os.write(keyboard, b"sesame\n")
-    await command.line("1 answered")
-    assert command.process.returncode in (None, 0)
-    async with asyncio.timeout(PATIENCE):
-        assert await command.process.wait() == 0
-    seen += await asyncio.to_thread(_rest, keyboard)
-    os.close(keyboard)
+    with Screen() as screen:
+        terminal = screen.terminal
+        command = await start(
+            "ping", house.url, "-c", "1", "--ask-token", stdin=terminal, stderr=terminal, start_new_session=True
+        )
+        await screen.until(rb"Token: ")
+        screen.type(b"sesame\n")
+        assert await screen.end(command) == 0
     assert house.connects[0][1].auth_token == "sesame"
-    assert b"sesame" not in seen
-
-
-def _rest(screen: int) -> bytes:
-    try:
-        return os.read(screen, 4096)
-    except OSError:  # the other end is closed
-        return b""
+    assert b"sesame" not in screen.seen
 
 
 @pytest.mark.parametrize("package", ["typer", "rich"])

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
-import pty
+import signal
 
 import pytest
 
-from tests.cli.conftest import PATIENCE, Start
+from tests.cli.conftest import Start
 from tests.cli.live.conftest import House
+from tests.cli.live.screen import Screen
 
 
 async def test_a_program_gets_a_line_for_each_list(house: House, start: Start):
@@ -27,28 +27,11 @@ async def test_a_program_gets_a_line_for_each_list(house: House, start: Start):
 
 @pytest.mark.skipif(os.name == "nt", reason="no pseudo-terminals there")
 async def test_a_person_gets_a_table(house: House, start: Start):
-    seeing, screen = pty.openpty()
     environment = {"TERM": "xterm-256color", "COLUMNS": "100"}
-    try:
-        command = await start("presence", house.url, "room:a", stdout=screen, environment=environment)
-    finally:
-        os.close(screen)
-    house.presence.track(await house.next_join(), "ann", {"device": "phone"})
-    seen = b""
-    async with asyncio.timeout(PATIENCE):
-        while b'"device": "phone"' not in seen or "room:a: 1 present" not in seen.decode(errors="ignore"):
-            seen += await asyncio.to_thread(os.read, seeing, 4096)
-    assert b"phx_ref" not in seen
-    ending = asyncio.ensure_future(command.interrupt())
-    async with asyncio.timeout(PATIENCE):
-        while not ending.done():  # the screen must be read, or the command waits for it
-            await asyncio.wait((ending, asyncio.ensure_future(asyncio.to_thread(_read, seeing))))
-    assert (await ending)[0] == 0
-    os.close(seeing)
-
-
-def _read(screen: int) -> bytes:
-    try:
-        return os.read(screen, 4096)
-    except OSError:  # the other end is closed
-        return b""
+    with Screen() as screen:
+        command = await start("presence", house.url, "room:a", stdout=screen.terminal, environment=environment)
+        house.presence.track(await house.next_join(), "ann", {"device": "phone"})
+        await screen.until(rb'(?s)room:a: 1 present.*"device": "phone"')
+        command.process.send_signal(signal.SIGINT)
+        assert await screen.end(command) == 0
+    assert b"phx_ref" not in screen.seen

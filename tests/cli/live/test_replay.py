@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import pty
 import re
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from rxphoenix.recording.file import RecordingFile
 from rxphoenix.testing.marble_file import read
 from rxphoenix.testing.marble_run import run
 from tests.cli.conftest import PATIENCE, Start
+from tests.cli.live.screen import Screen
 
 BEGAN = Began("2026-11-25T09:30:00+00:00", "ws://localhost:4000/deep/socket")
 
@@ -147,24 +147,15 @@ async def test_what_cannot_be_played_is_told_in_one_line(start: Start, tmp_path:
 @pytest.mark.skipif(os.name == "nt", reason="no pseudo-terminals there")
 async def test_long_work_shows_progress_to_a_person(start: Start, tmp_path: Path):
     path = written(tmp_path / "long.jsonl", [*STORY[:-1], *(received(1.0, "news", {"n": n}) for n in range(20_000))])
-    seeing, screen = pty.openpty()
-    environment = {"TERM": "xterm-256color"}
-    command = await start("replay", path, "--speed", "max", stderr=screen, environment=environment,
-                          stdout=asyncio.subprocess.DEVNULL)  # fmt: skip
-    os.close(screen)
-    seen = b""
-    async with asyncio.timeout(PATIENCE):
-        while not re.search(rb"[1-9]\d*000 events", seen):
-            seen += await asyncio.to_thread(os.read, seeing, 4096)
-        ending = asyncio.ensure_future(command.process.wait())
-        while not ending.done():  # the screen must be read, or the command waits for it
-            await asyncio.wait((ending, asyncio.ensure_future(asyncio.to_thread(_read, seeing))))
-    os.close(seeing)
-    assert await ending == ENDED
-
-
-def _read(screen: int) -> bytes:
-    try:
-        return os.read(screen, 4096)
-    except OSError:  # the other end is closed
-        return b""
+    with Screen() as screen:
+        command = await start(
+            "replay",
+            path,
+            "--speed",
+            "max",
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=screen.terminal,
+            environment={"TERM": "xterm-256color"},
+        )
+        await screen.until(rb"[1-9]\d*000 events")
+        assert await screen.end(command) == ENDED

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
-import pty
 import re
 import signal
 from typing import Any
 
 import pytest
 
-from tests.cli.conftest import PATIENCE, Command, Start
+from tests.cli.conftest import Command, Start
 from tests.cli.live.conftest import House
+from tests.cli.live.screen import Screen
 
 
 def items(command: Command) -> list[Any]:
@@ -107,22 +106,14 @@ async def test_it_ends_when_nobody_reads_any_more(house: House, start: Start):
 
 @pytest.mark.skipif(os.name == "nt", reason="no pseudo-terminals there")
 async def test_a_person_gets_colours(house: House, start: Start):
-    seeing, screen = pty.openpty()
-    try:
+    with Screen() as screen:
         command = await start(
-            "tail", house.url, "room:a", "--count", "1", stdout=screen, environment={"TERM": "xterm-256color"}
+            "tail", house.url, "room:a", "--count", "1", stdout=screen.terminal, environment={"TERM": "xterm-256color"}
         )
-    finally:
-        os.close(screen)
-    await house.next_join()
-    house.endpoint.broadcast("room:a", "news", {"body": "hello"})
-    seen = b""
-    async with asyncio.timeout(PATIENCE):
-        while b"\n" not in seen:
-            seen += await asyncio.to_thread(os.read, seeing, 4096)
-    assert (await command.end())[0] == 0
-    os.close(seeing)
-    line = seen.decode()
+        await house.next_join()
+        house.endpoint.broadcast("room:a", "news", {"body": "hello"})
+        assert await screen.end(command) == 0
+    line = screen.seen.decode()
     assert "\x1b[" in line
     bare = re.sub(r"\x1b\[[\d;]*m", "", line)
     assert re.fullmatch(r'\d\d:\d\d:\d\d\.\d{3}  room:a  news  \{"body": "hello"\}\r\n', bare)
