@@ -401,26 +401,21 @@ async def test_a_request_without_an_answer_for_twenty_seconds_ends_it(moment: st
         await asyncio.wait_for(asked.aborted.wait(), 10)
 
 
-async def test_the_time_limit_is_a_users_choice():
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (70, "no answer within 70 s"),
+        (5, "no answer within 5 s, but servers answer a poll after 10 s if they are not told otherwise"),
+    ],
+)
+async def test_the_time_limit_is_a_users_choice(seconds: int, words: str):
     async with polling_peer() as peer:
         scheduler = VirtualScheduler()
-        session = Session(peer, LongPoll(timeout=70), scheduler=scheduler)
+        session = Session(peer, LongPoll(timeout=seconds), scheduler=scheduler)
         await peer.open()
         await session.listener.opened()
-        scheduler.pass_until(70 * SECOND)
-        assert (await lost(session)).reason == "no answer within 70 s"
-
-
-async def test_a_time_limit_that_is_shorter_than_a_servers_window_is_named():
-    async with polling_peer() as peer:
-        scheduler = VirtualScheduler()
-        session = Session(peer, LongPoll(timeout=5), scheduler=scheduler)
-        await peer.open()
-        await session.listener.opened()
-        scheduler.pass_until(5 * SECOND)
-        assert (await lost(session)).reason == (
-            "no answer within 5 s, but servers answer a poll after 10 s if they are not told otherwise"
-        )
+        scheduler.pass_until(seconds * SECOND)
+        assert (await lost(session)).reason == words
 
 
 async def test_a_users_own_time_limits_do_not_end_a_poll():
