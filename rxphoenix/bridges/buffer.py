@@ -25,13 +25,18 @@ class Overflow(Enum):
     """What happens to a value that comes when the buffer is full.
 
     ```text
-    source:        a-b-c-d|           nobody takes anything before the end; buffer=2
-    ERROR:         a b #              BufferOverflow, after what was buffered; the source is let go
-    DROP_OLDEST:   c d |
-    DROP_NEWEST:   a b |
-    LATEST:        d |                whatever the buffer: only the newest value is kept
-    BLOCK:         a b c d |          c and d wait in the network, or with the server, until there is room
+    hot s            -abcdef|
+                     error = loop(s, 0.01, buffer=2)
+                     oldest = loop(s, 0.01, buffer=2, overflow=overflow.DROP_OLDEST)
+                     newest = loop(s, 0.01, buffer=2, overflow=overflow.DROP_NEWEST)
+                     latest = loop(s, 0.01, buffer=2, overflow=overflow.LATEST)
+    observed error   -a 9ms b 9ms c 9ms #
+    observed oldest  -a 9ms e 9ms f 9ms |
+    observed newest  -a 9ms b 9ms c 9ms |
+    observed latest  -a 9ms f 9ms |
+    # = error("BufferOverflow", 2)
     ```
+    Marbles: `marbles/overflow.marble`
     """
 
     ERROR = "error"

@@ -39,6 +39,15 @@ def from_async_iterable(factory: Callable[[], AsyncIterable[_T]]) -> Observable[
     Raises:
         TypeError: ``factory`` is not callable.
 
+    ```text
+                     all = from_async_iterable(items(0.002, "a", "b", "c"))
+                     some = from_async_iterable(items(0.002, "a", "b", "c"))
+    subscribed some  -^---!
+    observed all     --a-b-(c|)
+    observed some    ---a-
+    ```
+    Marbles: `marbles/from-async-iterable.marble`
+
     Example:
         ```python
         import asyncio

@@ -73,11 +73,27 @@ def iterate(
     comes meanwhile is taken in over the limit.
 
     ```text
-    observable:   --a--b-c-----|
-    loop body:    --aaaa.......         a takes long
-                        bbb...          b and c wait in the buffer
-                           ccc|
+    hot s     -ab-c---d-|
+              loop(s, 0.003)
+    observed  -a--b--c--d--|
     ```
+    Marbles: `marbles/iterate.marble`
+
+    ```text
+    frame             1s
+    phoenix room:a    -abcdef
+    phoenix room:b    ----x
+                      slow = loop(channel("room:a").on("news"), 4, buffer=2, overflow=overflow.BLOCK)
+                      other = channel("room:b").on("news")
+    subscribed slow   ^ 24s !
+    subscribed other  ^ 24s !
+    observed slow     -p---q---r---s---t---u
+    observed other    ---------v
+    a = event("news", 1)   b = event("news", 2)   c = event("news", 3)   d = event("news", 4)
+    e = event("news", 5)   f = event("news", 6)   x = event("news", 0)   p = 1   q = 2   r = 3   s = 4
+    t = 5   u = 6   v = 0
+    ```
+    Marbles: `marbles/overflow-block.marble`
 
     Example:
         ```python

@@ -55,6 +55,18 @@ def map_async(
     Raises:
         TypeError, ValueError: an argument is not usable.
 
+    ```text
+    hot s           -abc---|
+                    one = s.pipe(map_async(lambda seconds: work(seconds, seconds)))
+                    three = s.pipe(map_async(lambda seconds: work(seconds, seconds), concurrency=3))
+                    any = s.pipe(map_async(lambda seconds: work(seconds, seconds), concurrency=3, ordered=False))
+    observed one    ------a--b---(c|)
+    observed three  ------(ab 1ms c|)
+    observed any    -----ba(c|)
+    a = 0.005   b = 0.003   c = 0.004
+    ```
+    Marbles: `marbles/map-async.marble`
+
     Example:
         ```python
         import asyncio

@@ -49,6 +49,19 @@ def retry_backoff(
     Raises:
         TypeError: ``delay`` cannot be called.
 
+    ```text
+    joins room:a, 2 times  r
+    joins room:a           a
+    phoenix room:a         5s -n
+                           channel("room:a").on("news").pipe(retry_backoff(stepped(1, 2)))
+    subscribed             ^ 5.5s !
+    observed               5s -p
+    sent                   j 999ms j 1999ms j 2.5s l
+    r = reply("error", {"reason": "no"})   a = {}   n = event("news", 7)   p = 7   j = "phx_join"
+    l = "phx_leave"
+    ```
+    Marbles: `marbles/retry-backoff.marble`
+
     Example:
         ```python
         from rxphoenix import Socket, exponential, retry_backoff

@@ -4,6 +4,20 @@ A consumer without room *blocks* its socket. While somebody does, the connection
 back on the server, unless an answer is awaited: what would bring the answer is behind what is held back, and who waits
 for it may be the consumer itself.
 
+```text
+frame                         1s
+phoenix room:a                -abcd
+replies seen@room:a, 4 times  -z
+                              loop(channel("room:a").on("news"), lambda news: channel("room:a").push("seen"),
+                                   buffer=1, overflow=overflow.BLOCK)
+subscribed                    ^ 8s !
+observed                      -pqrs
+sent                          jxxxx 4s l
+a = event("news", 1)   b = event("news", 2)   c = event("news", 3)   d = event("news", 4)   z = {}
+p = 1   q = 2   r = 3   s = 4   j = "phx_join"   x = "seen"   l = "phx_leave"
+```
+Marbles: `marbles/overflow-block-push.marble`
+
 A server gives up on a client that does not read for long. So a block has a time: when its connection was held back for
 so long without a break, the block is over, and its consumer is told.
 

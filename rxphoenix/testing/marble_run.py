@@ -28,6 +28,7 @@ from reactivex import operators as ops
 
 from rxphoenix.client.socket import Socket
 from rxphoenix.testing.drawn import ColdObservable, HotObservable
+from rxphoenix.testing.marble_bridges import bridge_words
 from rxphoenix.testing.marble_file import ExpressionText, Lane, MarbleFile, MarbleFileError, StreamText
 from rxphoenix.testing.marble_lanes import Lanes
 from rxphoenix.testing.marble_words import (
@@ -223,6 +224,7 @@ class _Stage:
     def _stream(self, stream: StreamText, socket: Socket) -> Observable[Any]:
         names: dict[str, Any] = {
             **STREAMS,
+            **bridge_words(self._world.scheduler),
             "channel": socket.channel,
             "scheduler": self._world.scheduler,
             "socket": SocketFace(socket),

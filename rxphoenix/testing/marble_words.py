@@ -2,7 +2,8 @@
 
 Under ``when``: ``socket`` (its streams, and ``connect`` for ``rx.using``), ``channel``, ``scheduler``, ``ops`` and
 ``rx`` (RxPY's operators and creation functions), ``reply``, ``message``, ``resume`` and ``presence_events``, ``int``,
-``str`` and ``dict`` (as types of payloads), and the observables of ``hot`` and ``cold`` lanes.
+``str`` and ``dict`` (as types of payloads), the observables of ``hot`` and ``cold`` lanes, and the words about bridges
+(``marble_bridges.py``).
 
 In ``options`` of the socket: ``stepped``, ``exponential``, ``give_up_on``, and ``fallback(after)`` for its transport.
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from itertools import islice
 
 import pytest
 from reactivex import operators as ops
 from reactivex.scheduler import EventLoopScheduler
 
-from rxphoenix import Fallback, LongPoll, Overflow, Socket, Transport, WebSocket, iterate
+from rxphoenix import Fallback, LongPoll, Overflow, Socket, Transport, WebSocket, background, iterate
 from rxphoenix.client.socket_streams import context_of
 from rxphoenix.server import Endpoint, PhoenixServer, ServerChannel, ServerSocket
+from rxphoenix.server.applications.conformance import conformance_application
+from tests.house.background import in_background
 from tests.server.conftest import until
 
 MESSAGES = 100_000
@@ -95,3 +98,12 @@ async def test_values_that_come_by_another_thread_hold_the_socket_back_too() -> 
         assert items.dropped == 0
         assert not context_of(socket).flow.is_held
     thread.dispose()
+
+
+def test_a_loop_on_another_thread_holds_the_socket_back_as_well() -> None:
+    with in_background("server", lambda: PhoenixServer(conformance_application())) as server, background() as bg:
+        channel = bg.socket(server.url + "/socket").channel("room:a", {"push_after_join": 2000})
+        items = iterate(channel.on("tick"), buffer=10, overflow=Overflow.BLOCK)
+        with items:
+            assert [payload["i"] for payload in islice(items, 2000)] == list(range(2000))
+        assert (items.exceeded, items.dropped) == (0, 0)

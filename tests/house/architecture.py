@@ -61,7 +61,8 @@ ARROWS: Mapping[str, tuple[str, ...]] = {
     "rxphoenix.client": _BASE,
     "rxphoenix.bridges": _CLIENT,
     # It makes a test of a recording; who records in production must not load what is for tests.
-    "rxphoenix.testing": (*_CLIENT, *_SESSION, "rxphoenix.transports.fallback", "rxphoenix.recording"),
+    "rxphoenix.testing": (*_CLIENT, *_SESSION, "rxphoenix.bridges", "rxphoenix.recording",
+                          "rxphoenix.transports.fallback"),
     "rxphoenix.recording": (*_CLIENT, "rxphoenix.server.codec"),  # it answers as a server does
     "rxphoenix.server": (*_PROTOCOL, "rxphoenix.tasks", *_SESSION, "rxphoenix.server.web"),
     **dict.fromkeys(_SESSION, (*_PROTOCOL, *_SESSION)),
