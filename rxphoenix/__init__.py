@@ -88,6 +88,7 @@ if TYPE_CHECKING:
     from rxphoenix.recording.replay import AS_FAST_AS_POSSIBLE, Replay, replay
     from rxphoenix.recording.script import Mismatch
     from rxphoenix.transports.longpoll import LongPoll
+    from rxphoenix.transports.picows import PicoWebSocket
     from rxphoenix.transports.websocket import WebSocket
 
 __all__ = [
@@ -140,6 +141,7 @@ __all__ = [
     "Payload",
     "PayloadMismatch",
     "PhoenixError",
+    "PicoWebSocket",
     "Presence",
     "PresenceChange",
     "PresenceEntry",
@@ -192,6 +194,7 @@ _LAZY = {
     "AS_FAST_AS_POSSIBLE": "rxphoenix.recording.replay",
     "LongPoll": "rxphoenix.transports.longpoll",
     "Mismatch": "rxphoenix.recording.script",
+    "PicoWebSocket": "rxphoenix.transports.picows",
     "Recording": "rxphoenix.recording.record",
     "Replay": "rxphoenix.recording.replay",
     "WebSocket": "rxphoenix.transports.websocket",

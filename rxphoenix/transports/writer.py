@@ -23,7 +23,7 @@ import aiohttp
 from rxphoenix.protocol.message import Frame
 from rxphoenix.transports.base import CloseRequest
 
-__all__ = ["Writer"]
+__all__ = ["Writer", "kept_together"]
 
 _CORK: int | None = getattr(socket, "TCP_CORK", None)
 
@@ -98,7 +98,7 @@ class Writer:
         unfinished, self._unfinished = self._unfinished, None
         if unfinished is not None:
             await _rest(*unfinished)
-        with self._kept_together():
+        with kept_together(self._socket, len(self._waiting)):
             while self._waiting:
                 outgoing = self._waiting.popleft()
                 if isinstance(outgoing, CloseRequest):
@@ -113,19 +113,20 @@ class Writer:
     def _write(self, frame: Frame) -> Coroutine[Any, Any, None]:
         return self._ws.send_frame(frame.data, aiohttp.WSMsgType.BINARY if frame.binary else aiohttp.WSMsgType.TEXT)
 
-    @contextmanager
-    def _kept_together(self) -> Generator[None]:
-        sock = self._socket
-        if sock is None or _CORK is None or len(self._waiting) < 2:
-            yield
-            return
+
+@contextmanager
+def kept_together(sock: socket.socket | None, writes: int) -> Generator[None]:
+    """Have the kernel keep so many writes together, where it can; ``sock`` is ``None`` for one that is none of TCP."""
+    if sock is None or _CORK is None or writes < 2:
+        yield
+        return
+    with suppress(OSError):
+        sock.setsockopt(socket.IPPROTO_TCP, _CORK, 1)
+    try:
+        yield
+    finally:
         with suppress(OSError):
-            sock.setsockopt(socket.IPPROTO_TCP, _CORK, 1)
-        try:
-            yield
-        finally:
-            with suppress(OSError):
-                sock.setsockopt(socket.IPPROTO_TCP, _CORK, 0)
+            sock.setsockopt(socket.IPPROTO_TCP, _CORK, 0)
 
 
 @coroutine

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from tests.benchmarks import presence
 from tests.benchmarks.cores import pin
 from tests.benchmarks.flood import FloodServer
-from tests.benchmarks.peers import FLOOR, OFFICIAL, OURS, PYTHON_PEERS, Peer
+from tests.benchmarks.peers import FAST, FLOOR, OFFICIAL, OURS, PYTHON_PEERS, Peer
 from tests.benchmarks.rounds import Figure, Target, in_turn, ratio
 from tests.official.client import Program, installed
 
@@ -79,7 +79,7 @@ class Bench:
             self._programs[peer.name] = self._running.enter_context(peer.start())
         busy = self._server.cpu()
         took = self._programs[peer.name].ask({"measure": name, "endpoint": self._server.endpoint, **request})
-        return {**took, "server": (self._server.cpu() - busy) / took["wall"]}
+        return {**took, "server": (self._server.cpu() - busy) / took.get("total", took["wall"])}
 
     def compare(self, measures: Mapping[str, Callable[[], Mapping[str, float]]]) -> dict[str, dict[str, Figure]]:
         """Have all of them measured in turn, after each has warmed up once."""
@@ -108,11 +108,12 @@ def _per(figures: Mapping[str, Mapping[str, Figure]], counts: Mapping[str, int])
 def receive(bench: Bench) -> Iterator[Section]:
     """One channel with one subscriber that is told events."""
     limits = {64: (2.0, 0.8, 4, 10), 1024: (2.0, 1.25, 4, 10), 16384: (2.2, 1.6, 3, 10)}
+    fast_limits = {64: (1.25, 1.3), 1024: (1.25, 2.0), 16384: (None, 2.2)}
     for size, (floor, official, fastest, others) in limits.items():
         payload = _payload(size)
         counts = {
             peer.name: bench.some((5_000 if peer in bench.peers else 50_000) // (1 if size < 16384 else 4))
-            for peer in (FLOOR, OURS, OFFICIAL, *bench.peers)
+            for peer in (FLOOR, OURS, FAST, OFFICIAL, *bench.peers)
         }
         counts["aiohttp alone, its fastest way"] = counts[FLOOR.name]
 
@@ -125,6 +126,7 @@ def receive(bench: Bench) -> Iterator[Section]:
                 FLOOR.name: told(FLOOR),
                 "aiohttp alone, its fastest way": told(FLOOR, "receive_fast"),
                 OURS.name: told(OURS),
+                FAST.name: told(FAST),
                 OFFICIAL.name: told(OFFICIAL),
                 **{peer.name: told(peer) for peer in bench.peers},
             }
@@ -142,6 +144,13 @@ def receive(bench: Bench) -> Iterator[Section]:
             limit = fastest if place == 0 else others
             what = f"{size} B: speed against {peer.name}"
             targets.append(Target(what, ratio(each[peer.name], ours).median, "at least", limit))
+        fast, (floor_of_fast, official_of_fast) = each[FAST.name], fast_limits[size]
+        if floor_of_fast is not None:
+            over = ratio(fast, each[FLOOR.name]).median
+            targets.append(Target(f"{size} B, on picows: cost over aiohttp alone", over, "at most", floor_of_fast))
+        against = ratio(each[OFFICIAL.name], fast).median
+        what = f"{size} B, on picows: speed against phoenix.js"
+        targets.append(Target(what, against, "at least", official_of_fast))
         yield Section(
             f"Receive, {size} bytes",
             f"An event whose payload has {size} bytes of JSON, handed to one subscriber as a value, for each event.",
@@ -185,7 +194,7 @@ def push(bench: Bench) -> Iterator[Section]:
     def alone(peer: Peer) -> Any:
         return lambda: bench.measure(peer, "push", topics=["room:1"], pushes=once)
 
-    taken = bench.compare({peer.name: alone(peer) for peer in (FLOOR, OURS, OFFICIAL)})
+    taken = bench.compare({peer.name: alone(peer) for peer in (FLOOR, OURS, FAST, OFFICIAL)})
     ours = taken[OURS.name]["wall"]
     yield Section(
         "Push and reply, one at a time",
@@ -207,7 +216,7 @@ def push(bench: Bench) -> Iterator[Section]:
         return lambda: bench.measure(peer, "burst", topics=["room:1"], pushes=at_once, times=times)
 
     rivals = [peer for peer in bench.peers if peer.name == "phxsocket"]
-    taken = bench.compare({peer.name: burst(peer) for peer in (FLOOR, OURS, OFFICIAL, *rivals)})
+    taken = bench.compare({peer.name: burst(peer) for peer in (FLOOR, OURS, FAST, OFFICIAL, *rivals)})
     ours = taken[OURS.name]["cpu"]
     yield Section(
         "Push and reply, a thousand at once",

@@ -17,7 +17,7 @@ from tests.benchmarks.cores import pin
 from tests.house.architecture import ROOT
 from tests.official.client import RELEASE, Program, installed
 
-__all__ = ["FLOOR", "OFFICIAL", "OURS", "PYTHON_PEERS", "Peer"]
+__all__ = ["FAST", "FLOOR", "OFFICIAL", "OURS", "PYTHON_PEERS", "Peer"]
 
 _CLIENTS = Path(__file__).parent / "clients"
 _WS = "8.23.0"
@@ -44,8 +44,8 @@ class Peer(NamedTuple):
         return Program(command, environment, lambda: pin(1))
 
 
-def _module(python: str, name: str) -> tuple[list[str], Mapping[str, str]]:
-    return [python, "-m", f"tests.benchmarks.clients.{name}"], {**os.environ, "PYTHONPATH": str(ROOT)}
+def _module(python: str, name: str, *arguments: str) -> tuple[list[str], Mapping[str, str]]:
+    return [python, "-m", f"tests.benchmarks.clients.{name}", *arguments], {**os.environ, "PYTHONPATH": str(ROOT)}
 
 
 def _official() -> tuple[list[str], Mapping[str, str]]:
@@ -70,7 +70,8 @@ def _from_index(package: str, release: str, module: str) -> Peer:
 
 
 FLOOR = Peer("aiohttp alone", version("aiohttp"), "2.0.0", lambda: _module(sys.executable, "floor"))
-OURS = Peer("rxphoenix", version("rxphoenix"), "2.0.0", lambda: _module(sys.executable, "ours"))
+OURS = Peer("rxphoenix", version("rxphoenix"), "2.0.0", lambda: _module(sys.executable, "ours", "WebSocket"))
+FAST = Peer("rxphoenix on picows", version("picows"), "2.0.0", lambda: _module(sys.executable, "ours", "PicoWebSocket"))
 OFFICIAL = Peer("phoenix.js, with ws", f"{RELEASE}, {_WS}", "2.0.0", _official)
 PYTHON_PEERS = (
     _from_index("phxsocket", "0.1.5", "phxsocket"),

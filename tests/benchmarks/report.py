@@ -66,7 +66,7 @@ def _surroundings() -> Iterable[str]:
     yield f"| machine | {_processor()}, {os.cpu_count()} cores, {platform.system()} {platform.machine()} |"
     yield f"| Python | {platform.python_version()} |"
     yield f"| Node.js | {node_version()} |"
-    for package in ("rxphoenix", "aiohttp", "msgspec", "reactivex"):
+    for package in ("rxphoenix", "aiohttp", "picows", "msgspec", "reactivex"):
         yield f"| {package} | {version(package)} |"
     for peer in (OFFICIAL, *PYTHON_PEERS):
         yield f"| {peer.name} | {peer.version}; serializer {peer.dialect} |"

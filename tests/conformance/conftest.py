@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from rxphoenix import LongPoll, Socket, Transport, WebSocket
+from rxphoenix import LongPoll, PicoWebSocket, Socket, Transport, WebSocket
 from rxphoenix.server import PhoenixServer
 from rxphoenix.server.applications.conformance import conformance_application
 from tests.conformance.target import Target, a_name, embedded_target
@@ -22,8 +22,19 @@ from tests.conformance.wire import V1, V2, Dialect, OpenSocket, OpenWire, Wire
 
 URL_VARIABLE = "RXPHOENIX_CONFORMANCE_URL"
 
-TRANSPORTS: dict[str, Callable[[], Transport]] = {"websocket": WebSocket, "longpoll": LongPoll}
+TRANSPORTS: dict[str, Callable[[], Transport]] = {"websocket": WebSocket, "picows": PicoWebSocket, "longpoll": LongPoll}
 """What carries the frames: every test of the client runs over each of these. The one place to add a transport."""
+
+
+class Carrying(str):
+    """The name of what carries the frames, as ``whoami`` has it, and what makes the transport."""
+
+    make: Callable[[], Transport]
+
+    def __new__(cls, kind: str) -> Carrying:
+        self = super().__new__(cls, "websocket" if kind == "picows" else kind)
+        self.make = TRANSPORTS[kind]
+        return self
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -67,7 +78,7 @@ def dialect(request: pytest.FixtureRequest) -> Dialect:
 @pytest.fixture(params=TRANSPORTS)
 def transport(request: pytest.FixtureRequest) -> str:
     """The name of what carries the frames, as ``whoami`` has it; a test may say ``@only_websocket(reason)``."""
-    return request.param
+    return Carrying(request.param)
 
 
 @pytest.fixture
@@ -80,7 +91,7 @@ async def open_socket(phoenix: Target, dialect: Dialect, transport: str) -> Asyn
 
     def make(path: str = "/socket", *, url: str | None = None, **options: Any) -> Socket:
         options.setdefault("params", {"user_id": a_name()})
-        options.setdefault("transport", TRANSPORTS[transport]())
+        options.setdefault("transport", (transport if isinstance(transport, Carrying) else Carrying(transport)).make())
         options.setdefault("serializer", dialect.serializer())
         options.setdefault("rejoin_after", lambda attempt, error: 0.01 * attempt)
         options.setdefault("timeout", PATIENCE)

@@ -48,6 +48,12 @@ OpenPhone = Callable[..., Phone]
 """``phone(path="/socket", url=None, **options)``: connects, and waits until it is open."""
 
 
+@pytest.fixture(params=["websocket", "longpoll"])
+def transport(request: pytest.FixtureRequest) -> str:
+    """What carries the frames: of its own transports there are two."""
+    return request.param
+
+
 @pytest.fixture
 def phone(official_client: OfficialClient, phoenix: Target, transport: str) -> Iterator[OpenPhone]:
     with ExitStack() as programs:

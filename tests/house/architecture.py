@@ -24,6 +24,7 @@ _TRANSPORTS = (
     "rxphoenix.transports.fallback",
     "rxphoenix.transports.longpoll",
     "rxphoenix.transports.memory",
+    "rxphoenix.transports.picows",
     "rxphoenix.transports.websocket",
 )
 # What transports by HTTP are made of.
@@ -56,6 +57,8 @@ ARROWS: Mapping[str, tuple[str, ...]] = {
     "rxphoenix.transports.http": (*_BASE, "rxphoenix.transports.once"),
     "rxphoenix.transports.websocket": (*_BASE, *_CARRYING),
     "rxphoenix.transports.longpoll": (*_BASE, *_CARRYING),
+    "rxphoenix.transports.picows": (*_BASE, *_CARRYING, "rxphoenix.transports.pico_connection"),
+    "rxphoenix.transports.pico_connection": (*_BASE, *_CARRYING),
     "rxphoenix.transports.fallback": (*_BASE, "rxphoenix.transports.memory", "rxphoenix.transports.waiting"),
     "rxphoenix.transports.memory": (),
     "rxphoenix.client": _BASE,
@@ -91,6 +94,8 @@ PACKAGES: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(_CARRYING, (*_AIOHTTP, "reactivex")),
     "rxphoenix.transports.websocket": (*_AIOHTTP, "msgspec", "reactivex"),
     "rxphoenix.transports.longpoll": (*_AIOHTTP, "msgspec", "reactivex"),
+    "rxphoenix.transports.picows": ("reactivex",),
+    "rxphoenix.transports.pico_connection": (*_AIOHTTP, "aiohappyeyeballs", "msgspec", "picows"),
     "rxphoenix.transports.fallback": ("msgspec", "reactivex"),
     "rxphoenix.transports.memory": ("msgspec",),
     "rxphoenix.client": ("msgspec", "reactivex"),
@@ -159,6 +164,9 @@ EXCEPTIONS: Mapping[tuple[str, str], Allowed] = {
         "lazily", "whoever has not installed the extra `cli` is told so, and has the other commands"
     ),
     ("rxphoenix.transports.websocket", "call_later"): Allowed(
+        "anywhere", "the grace of a close handshake, on a real socket that no virtual time can hurry"
+    ),
+    ("rxphoenix.transports.pico_connection", "call_later"): Allowed(
         "anywhere", "the grace of a close handshake, on a real socket that no virtual time can hurry"
     ),
     ("rxphoenix.testing.threads", "time"): Allowed("anywhere", "to refuse time.sleep, not to call it"),

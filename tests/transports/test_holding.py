@@ -53,10 +53,10 @@ class Speaker:
 # WebSocket.
 
 
-async def test_a_websocket_that_is_held_back_emits_nothing_until_it_reads_on():
+async def test_a_websocket_that_is_held_back_emits_nothing_until_it_reads_on(websocket: Any):
     speaker = Speaker()
     async with websocket_server(speaker.handle) as endpoint:
-        listener = Listener(WebSocket().connect(request_to(endpoint)))
+        listener = Listener(websocket().connect(request_to(endpoint)))
         hold_back = await opened(listener)
         websocket = await speaker.websocket
         hold_back(True)
@@ -75,7 +75,7 @@ async def test_a_websocket_that_is_held_back_emits_nothing_until_it_reads_on():
         listener.subscription.dispose()
 
 
-async def test_the_server_cannot_send_what_a_websocket_does_not_read():
+async def test_the_server_cannot_send_what_a_websocket_does_not_read(websocket: Any):
     speaker, frames, sent = Speaker(), 400, 0
     data = bytes(100_000)
 
@@ -86,7 +86,7 @@ async def test_the_server_cannot_send_what_a_websocket_does_not_read():
             sent += 1
 
     async with websocket_server(speaker.handle) as endpoint:
-        listener = Listener(WebSocket().connect(request_to(endpoint)))
+        listener = Listener(websocket().connect(request_to(endpoint)))
         hold_back = await opened(listener)
         hold_back(True)
         sending = asyncio.create_task(send(await speaker.websocket))
@@ -103,7 +103,7 @@ async def test_the_server_cannot_send_what_a_websocket_does_not_read():
         listener.subscription.dispose()
 
 
-async def test_a_websocket_that_is_held_back_again_at_once_emits_one_frame_at_a_time():
+async def test_a_websocket_that_is_held_back_again_at_once_emits_one_frame_at_a_time(websocket: Any):
     speaker = Speaker()
     async with websocket_server(speaker.handle) as endpoint:
         got: list[bytes] = []
@@ -116,7 +116,7 @@ async def test_a_websocket_that_is_held_back_again_at_once_emits_one_frame_at_a_
                 got.append(event.data)
                 holds[0](True)
 
-        subscription = WebSocket().connect(request_to(endpoint)).subscribe(take)
+        subscription = websocket().connect(request_to(endpoint)).subscribe(take)
         websocket = await speaker.websocket
         for number in range(4):
             await websocket.send_str(str(number))
@@ -133,11 +133,11 @@ async def test_a_websocket_that_is_held_back_again_at_once_emits_one_frame_at_a_
 
 
 @pytest.mark.parametrize("end", ["asked", "disposed", "by the server", "cut"])
-async def test_a_websocket_that_is_held_back_ends_as_any_other(end: str):
+async def test_a_websocket_that_is_held_back_ends_as_any_other(end: str, websocket: Any):
     speaker = Speaker()
     async with websocket_server(speaker.handle) as endpoint:
         closing = Closing()
-        listener = Listener(WebSocket().connect(request_to(endpoint, closing=closing)))
+        listener = Listener(websocket().connect(request_to(endpoint, closing=closing)))
         hold_back = await opened(listener)
         hold_back(True)
         websocket = await speaker.websocket
@@ -171,10 +171,10 @@ async def test_a_websocket_that_is_held_back_ends_as_any_other(end: str):
                 assert error.code == (None if end == "cut" else 4000)
 
 
-async def test_an_end_with_nothing_before_it_is_told_though_reading_is_held_back():
+async def test_an_end_with_nothing_before_it_is_told_though_reading_is_held_back(websocket: Any):
     speaker = Speaker()
     async with websocket_server(speaker.handle) as endpoint:
-        listener = Listener(WebSocket().connect(request_to(endpoint)))
+        listener = Listener(websocket().connect(request_to(endpoint)))
         hold_back = await opened(listener)
         hold_back(True)
         await (await speaker.websocket).close(code=4000)

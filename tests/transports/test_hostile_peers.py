@@ -138,8 +138,10 @@ CHUNK = b"FFFF\r\n" + b"x" * 0xFFFF + b"\r\n"
         ),
     ],
 )
-async def test_an_answer_to_the_handshake_that_is_none_is_a_refusal_and_costs_little(script: Script, words: str):
-    async with memory_within(8 * MEGABYTE), listening(script, WebSocket()) as listener:
+async def test_an_answer_to_the_handshake_that_is_none_is_a_refusal_and_costs_little(
+    script: Script, words: str, websocket: Any
+):
+    async with memory_within(8 * MEGABYTE), listening(script, websocket()) as listener:
         count, error = await end_of(listener)
     assert (count, type(error)) == (0, ConnectionRefused)
     assert words in str(error)
@@ -181,8 +183,8 @@ async def test_a_handshake_that_drips_for_ever_is_ended_by_the_sockets_time_limi
         pytest.param(b"HTTP/1.1 200 OK\r\n\r\n", id="an answer of HTTP"),
     ],
 )
-async def test_what_is_no_frame_of_websocket_ends_the_connection(data: bytes):
-    async with listening(upgraded(data), WebSocket()) as listener:
+async def test_what_is_no_frame_of_websocket_ends_the_connection(data: bytes, websocket: Any):
+    async with listening(upgraded(data), websocket()) as listener:
         count, error = await end_of(listener)
     assert (count, type(error)) == (0, ConnectionLost)
     assert len(str(error)) < 300
@@ -224,16 +226,16 @@ async def test_a_message_that_grows_beyond_the_limit_ends_the_connection_before_
     assert (count, error.code) == (0, 1009)
 
 
-async def test_a_message_without_an_end_and_without_a_byte_costs_nothing():
+async def test_a_message_without_an_end_and_without_a_byte_costs_nothing(websocket: Any):
     script = upgraded(frame(TEXT, b"x", last=False), frame(0, b"", last=False) * 100_000, frame(0, b"y"))
-    async with memory_within(8 * MEGABYTE), listening(script, WebSocket()) as listener:
+    async with memory_within(8 * MEGABYTE), listening(script, websocket()) as listener:
         await listener.opened()
         assert await listener.frame() == Frame(b"xy")
 
 
-async def test_a_flood_of_pings_is_answered_and_what_comes_after_it_arrives():
+async def test_a_flood_of_pings_is_answered_and_what_comes_after_it_arrives(websocket: Any):
     script = upgraded(frame(PING, b"x" * 100) * 5_000, frame(PONG, b"y") * 5_000, frame(TEXT, b"[]"))
-    async with memory_within(16 * MEGABYTE), listening(script, WebSocket()) as listener:
+    async with memory_within(16 * MEGABYTE), listening(script, websocket()) as listener:
         await listener.opened()
         assert await listener.frame() == Frame(b"[]")
 
@@ -290,7 +292,7 @@ async def test_what_waits_for_a_server_that_reads_nothing_is_bounded(kind: str):
     assert str(error) == ("connection lost: more than 1048576 bytes wait to be sent, and the server does not take them")
 
 
-async def test_one_message_that_is_bigger_than_what_may_wait_is_sent_all_the_same():
+async def test_one_message_that_is_bigger_than_what_may_wait_is_sent_all_the_same(websocket: Any):
     received = asyncio.get_running_loop().create_future()
 
     async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -298,7 +300,7 @@ async def test_one_message_that_is_bigger_than_what_may_wait_is_sent_all_the_sam
         received.set_result(len(await reader.readexactly(3 * MEGABYTE)))
         await until_gone(reader)
 
-    async with listening(script, WebSocket(max_unsent_size=1_000)) as listener:
+    async with listening(script, websocket(max_unsent_size=1_000)) as listener:
         send = await listener.opened()
         send(Frame(b"x" * 3 * MEGABYTE))
         assert await asyncio.wait_for(received, 20) == 3 * MEGABYTE

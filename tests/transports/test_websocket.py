@@ -9,6 +9,7 @@ import ssl
 import struct
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from functools import partial
 from typing import Any
 
 import aiohttp
@@ -22,6 +23,7 @@ from rxphoenix.protocol.message import Frame
 from rxphoenix.server import PhoenixServer
 from rxphoenix.server.applications.conformance import conformance_application
 from rxphoenix.transports.base import CloseRequest, Closing, Opened, TransportEvent
+from rxphoenix.transports.picows import PicoWebSocket
 from rxphoenix.transports.websocket import WebSocket
 from tests.transports.peers import (
     Listener,
@@ -40,6 +42,12 @@ HEARTBEAT = Frame(b'[null,"1","phoenix","heartbeat",{}]')
 ANSWER = Frame(b'[null,"1","phoenix","phx_reply",{"status":"ok","response":{}}]')
 
 
+def carrying() -> asyncio.Task[Any]:
+    """The task that carries the connection."""
+    names = ("rxphoenix websocket", "rxphoenix picows")
+    return next(task for task in asyncio.all_tasks() if task.get_name() in names)
+
+
 async def say_nothing(websocket: web.WebSocketResponse, request: web.BaseRequest) -> None:
     await websocket.receive()
 
@@ -47,10 +55,10 @@ async def say_nothing(websocket: web.WebSocketResponse, request: web.BaseRequest
 # Frames.
 
 
-async def test_it_opens_first_and_then_carries_frames_both_ways():
+async def test_it_opens_first_and_then_carries_frames_both_ways(websocket: Any):
     async with PhoenixServer(conformance_application()) as server:
         closing = Closing()
-        listener = Listener(WebSocket().connect(request_to(server.url + "/socket", closing=closing)))
+        listener = Listener(websocket().connect(request_to(server.url + "/socket", closing=closing)))
         send = await listener.opened()
         send(HEARTBEAT)
         assert await listener.frame() == ANSWER
@@ -62,9 +70,9 @@ async def test_it_opens_first_and_then_carries_frames_both_ways():
         await listener.completed()
 
 
-async def test_nothing_happens_before_it_is_subscribed_and_each_subscription_is_a_connection():
+async def test_nothing_happens_before_it_is_subscribed_and_each_subscription_is_a_connection(websocket: Any):
     async with PhoenixServer(conformance_application()) as server:
-        connection = WebSocket().connect(request_to(server.url + "/socket"))
+        connection = websocket().connect(request_to(server.url + "/socket"))
         await asyncio.sleep(0)
         assert server.connection_count == 0
         first, second = Listener(connection), Listener(connection)
@@ -77,12 +85,12 @@ async def test_nothing_happens_before_it_is_subscribed_and_each_subscription_is_
     assert second.silent
 
 
-async def test_frames_arrive_in_the_order_in_which_they_were_sent():
+async def test_frames_arrive_in_the_order_in_which_they_were_sent(websocket: Any):
     seen = Seen()
 
     async with websocket_server(lambda websocket, _: record(websocket, seen)) as endpoint:
         closing = Closing()
-        listener = Listener(WebSocket().connect(request_to(endpoint, closing=closing)))
+        listener = Listener(websocket().connect(request_to(endpoint, closing=closing)))
         send = await listener.opened()
         for index in range(200):
             send(Frame(str(index).encode(), binary=index % 2 == 1))
@@ -94,9 +102,9 @@ async def test_frames_arrive_in_the_order_in_which_they_were_sent():
         await listener.completed()
 
 
-async def test_what_is_sent_after_the_end_is_ignored():
+async def test_what_is_sent_after_the_end_is_ignored(websocket: Any):
     async with PhoenixServer(conformance_application()) as server:
-        listener = Listener(WebSocket().connect(request_to(server.url + "/socket")))
+        listener = Listener(websocket().connect(request_to(server.url + "/socket")))
         send = await listener.opened()
         server.close_connections(1012)
         await listener.error()
@@ -107,12 +115,12 @@ async def test_what_is_sent_after_the_end_is_ignored():
 # The handshake.
 
 
-async def test_params_and_version_are_in_the_url_and_headers_are_sent():
+async def test_params_and_version_are_in_the_url_and_headers_are_sent(websocket: Any):
     async with PhoenixServer(conformance_application()) as server:
         request = request_to(
             server.url + "/socket", params={"user_id": "ann", "nested": {"a": [1, 2]}}, headers={"X-Trace": "7"}
         )
-        listener = Listener(WebSocket().connect(request))
+        listener = Listener(websocket().connect(request))
         send = await listener.opened()
         send(Frame(b'["1","1","room:a","phx_join",{}]'))
         await listener.frame()
@@ -123,9 +131,9 @@ async def test_params_and_version_are_in_the_url_and_headers_are_sent():
         listener.subscription.dispose()
 
 
-async def test_the_auth_token_is_seen_by_the_application_and_by_nobody_who_reads_urls():
+async def test_the_auth_token_is_seen_by_the_application_and_by_nobody_who_reads_urls(websocket: Any):
     async with PhoenixServer(conformance_application()) as server:
-        listener = Listener(WebSocket().connect(request_to(server.url + "/auth", auth_token="s3cret")))
+        listener = Listener(websocket().connect(request_to(server.url + "/auth", auth_token="s3cret")))
         send = await listener.opened()
         send(Frame(b'["1","1","room:a","phx_join",{}]'))
         await listener.frame()
@@ -144,7 +152,9 @@ async def test_the_auth_token_is_seen_by_the_application_and_by_nobody_who_reads
         (None, None),
     ],
 )
-async def test_exactly_the_two_subprotocols_of_the_protocol_page_are_offered(token: str | None, protocols: str | None):
+async def test_exactly_the_two_subprotocols_of_the_protocol_page_are_offered(
+    token: str | None, protocols: str | None, websocket: Any
+):
     seen = Seen()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -152,7 +162,7 @@ async def test_exactly_the_two_subprotocols_of_the_protocol_page_are_offered(tok
         await for_ever()
 
     async with tcp_server(serve) as port:
-        listener = Listener(WebSocket().connect(request_to(f"ws://127.0.0.1:{port}/socket", auth_token=token)))
+        listener = Listener(websocket().connect(request_to(f"ws://127.0.0.1:{port}/socket", auth_token=token)))
         first, headers = await seen.next()
         assert first == "GET /socket/websocket?vsn=2.0.0 HTTP/1.1"
         assert headers.get("sec-websocket-protocol") == protocols
@@ -204,25 +214,25 @@ async def test_a_server_that_does_not_compress_is_no_reason_to_fail():
         (200, "HTTP 200"),
     ],
 )
-async def test_a_refused_handshake_is_an_error_with_its_status(status: int, words: str):
+async def test_a_refused_handshake_is_an_error_with_its_status(status: int, words: str, websocket: Any):
     async with PhoenixServer(conformance_application()) as server:
         server.refuse_upgrades(status, headers={"Retry-After": "7"})
-        error = await Listener(WebSocket().connect(request_to(server.url + "/socket"))).error()
+        error = await Listener(websocket().connect(request_to(server.url + "/socket"))).error()
         assert isinstance(error, ConnectionRefused)
         assert (error.status, error.retry_after, str(error)) == (status, 7.0, words)
 
 
 @pytest.mark.parametrize(("token", "status"), [("bad", 403), ("unauthorized", 401), ("rate", 429)])
-async def test_an_application_refuses_with_the_status_of_its_choice(token: str, status: int):
+async def test_an_application_refuses_with_the_status_of_its_choice(token: str, status: int, websocket: Any):
     async with PhoenixServer(conformance_application()) as server:
-        error = await Listener(WebSocket().connect(request_to(server.url + "/auth", auth_token=token))).error()
+        error = await Listener(websocket().connect(request_to(server.url + "/auth", auth_token=token))).error()
         assert isinstance(error, ConnectionRefused)
         assert (error.status, error.retry_after) == (status, None)
 
 
-async def test_a_path_without_a_socket_is_404():
+async def test_a_path_without_a_socket_is_404(websocket: Any):
     async with PhoenixServer(conformance_application()) as server:
-        error = await Listener(WebSocket().connect(request_to(server.url + "/nosuch"))).error()
+        error = await Listener(websocket().connect(request_to(server.url + "/nosuch"))).error()
         assert isinstance(error, ConnectionRefused)
         assert error.status == 404
 
@@ -231,19 +241,19 @@ def retry_date(seconds: float) -> str:
     return format_datetime(datetime.now(UTC) + timedelta(seconds=seconds), usegmt=True)
 
 
-async def test_a_date_to_retry_after_is_turned_into_seconds():
+async def test_a_date_to_retry_after_is_turned_into_seconds(websocket: Any):
     async with PhoenixServer(conformance_application()) as server:
         server.refuse_upgrades(503, headers={"Retry-After": retry_date(600)})
-        error = await Listener(WebSocket().connect(request_to(server.url + "/socket"))).error()
+        error = await Listener(websocket().connect(request_to(server.url + "/socket"))).error()
         assert isinstance(error, ConnectionRefused)
         assert error.retry_after == pytest.approx(600, abs=60)
 
 
-async def test_a_port_where_nobody_listens_is_refused_without_status_or_address():
+async def test_a_port_where_nobody_listens_is_refused_without_status_or_address(websocket: Any):
     with socket_module.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
-        error = await Listener(WebSocket().connect(request_to(f"ws://127.0.0.1:{port}/socket"))).error()
+        error = await Listener(websocket().connect(request_to(f"ws://127.0.0.1:{port}/socket"))).error()
     assert isinstance(error, ConnectionRefused)
     assert error.status is None
     assert str(error).startswith("could not connect (")
@@ -251,12 +261,12 @@ async def test_a_port_where_nobody_listens_is_refused_without_status_or_address(
     assert str(port) not in str(error)
 
 
-async def test_a_name_that_is_not_known_is_refused(monkeypatch: pytest.MonkeyPatch):
+async def test_a_name_that_is_not_known_is_refused(monkeypatch: pytest.MonkeyPatch, websocket: Any):
     async def unknown(*_: object, **__: object) -> list[Any]:
         raise socket_module.gaierror(socket_module.EAI_NONAME, "Name or service not known")
 
     monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", unknown)
-    error = await Listener(WebSocket().connect(request_to("ws://s3cret.example.com/socket"))).error()
+    error = await Listener(websocket().connect(request_to("ws://s3cret.example.com/socket"))).error()
     assert isinstance(error, ConnectionRefused)
     assert str(error) == "the host name could not be resolved"
 
@@ -279,48 +289,48 @@ async def test_names_are_resolved_anew_for_each_attempt(monkeypatch: pytest.Monk
             assert await asked.next() == "phoenix.example.com"
 
 
-async def test_a_server_that_hangs_up_in_the_handshake_is_refused():
+async def test_a_server_that_hangs_up_in_the_handshake_is_refused(websocket: Any):
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await read_head(reader)
 
     async with tcp_server(serve) as port:
-        error = await Listener(WebSocket().connect(request_to(f"ws://127.0.0.1:{port}/socket"))).error()
+        error = await Listener(websocket().connect(request_to(f"ws://127.0.0.1:{port}/socket"))).error()
     assert isinstance(error, ConnectionRefused)
     assert "127.0.0.1" not in str(error)
 
 
-async def test_a_server_that_upgrades_to_something_else_is_refused():
+async def test_a_server_that_upgrades_to_something_else_is_refused(websocket: Any):
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await read_head(reader)
         writer.write(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: carrier-pigeon\r\nConnection: Upgrade\r\n\r\n")
         await for_ever()
 
     async with tcp_server(serve) as port:
-        error = await Listener(WebSocket().connect(request_to(f"ws://127.0.0.1:{port}/socket"))).error()
+        error = await Listener(websocket().connect(request_to(f"ws://127.0.0.1:{port}/socket"))).error()
     assert isinstance(error, ConnectionRefused)
     assert error.status is None
     assert str(error).startswith("the answer to the upgrade is not a WebSocket handshake")
 
 
-async def test_a_server_that_speaks_no_http_is_refused():
+async def test_a_server_that_speaks_no_http_is_refused(websocket: Any):
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await read_head(reader)
         writer.write(b"220 mail.example.com ESMTP\r\n\r\n")
         await for_ever()
 
     async with tcp_server(serve) as port:
-        error = await Listener(WebSocket().connect(request_to(f"ws://127.0.0.1:{port}/socket"))).error()
+        error = await Listener(websocket().connect(request_to(f"ws://127.0.0.1:{port}/socket"))).error()
     assert isinstance(error, ConnectionRefused)
 
 
 @pytest.mark.parametrize("broken", [{"auth_token": "\ud800"}, {"params": {"a": "\ud800"}}], ids=str)
-async def test_what_cannot_be_sent_is_refused_and_not_lost(broken: dict[str, Any]):
-    error = await Listener(WebSocket().connect(request_to("ws://127.0.0.1:1/socket", **broken))).error()
+async def test_what_cannot_be_sent_is_refused_and_not_lost(broken: dict[str, Any], websocket: Any):
+    error = await Listener(websocket().connect(request_to("ws://127.0.0.1:1/socket", **broken))).error()
     assert isinstance(error, ConnectionRefused)
     assert str(error) == "the request failed (UnicodeEncodeError)"
 
 
-async def test_no_error_of_a_handshake_shows_a_secret_or_keeps_one_as_its_cause():
+async def test_no_error_of_a_handshake_shows_a_secret_or_keeps_one_as_its_cause(websocket: Any):
     with socket_module.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         dead = f"ws://ann:s3cret@127.0.0.1:{unused.getsockname()[1]}/socket?key=s3cret"
@@ -328,7 +338,7 @@ async def test_no_error_of_a_handshake_shows_a_secret_or_keeps_one_as_its_cause(
             server.refuse_upgrades(403)
             for endpoint in (dead, server.url + "/socket?key=s3cret"):
                 request = request_to(endpoint, params={"token": "s3cret"}, auth_token="s3cret")
-                error = await Listener(WebSocket().connect(request)).error()
+                error = await Listener(websocket().connect(request)).error()
                 assert isinstance(error, ConnectionRefused)
                 assert "s3cret" not in f"{error}{error!r}{vars(error)}"
                 assert error.__cause__ is None
@@ -474,7 +484,7 @@ async def test_an_own_session_is_closed_with_its_connection(monkeypatch: pytest.
     assert [session.closed for session in made] == [True, True]
 
 
-async def test_cookies_are_kept_from_one_attempt_of_a_socket_to_the_next_and_no_further():
+async def test_cookies_are_kept_from_one_attempt_of_a_socket_to_the_next_and_no_further(websocket: Any):
     seen = Seen()
 
     async def upgrade(request: web.BaseRequest) -> web.StreamResponse:
@@ -486,7 +496,7 @@ async def test_cookies_are_kept_from_one_attempt_of_a_socket_to_the_next_and_no_
         return websocket
 
     async def connect_once(port: int, memory: dict[object, object]) -> None:
-        listener = Listener(WebSocket().connect(request_to(f"ws://localhost:{port}/socket", memory=memory)))
+        listener = Listener(websocket().connect(request_to(f"ws://localhost:{port}/socket", memory=memory)))
         await listener.opened()
         listener.subscription.dispose()
 
@@ -502,9 +512,9 @@ async def test_cookies_are_kept_from_one_attempt_of_a_socket_to_the_next_and_no_
 
 
 @pytest.mark.parametrize(("code", "reason"), [(1000, ""), (1001, "away"), (1012, ""), (4321, "grüße")])
-async def test_a_close_of_the_server_is_a_loss_with_its_code_and_reason(code: int, reason: str):
+async def test_a_close_of_the_server_is_a_loss_with_its_code_and_reason(code: int, reason: str, websocket: Any):
     async with PhoenixServer(conformance_application()) as server:
-        listener = Listener(WebSocket().connect(request_to(server.url + "/socket")))
+        listener = Listener(websocket().connect(request_to(server.url + "/socket")))
         await listener.opened()
         server.close_connections(code, reason)
         error = await listener.error()
@@ -512,23 +522,23 @@ async def test_a_close_of_the_server_is_a_loss_with_its_code_and_reason(code: in
     assert (error.code, error.reason) == (code, reason)
 
 
-async def test_a_close_frame_without_a_code_is_a_loss_too():
+async def test_a_close_frame_without_a_code_is_a_loss_too(websocket: Any):
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await accept_websocket(reader, writer)
         writer.write(b"\x88\x00")
         await for_ever()
 
     async with tcp_server(serve) as port:
-        listener = Listener(WebSocket().connect(request_to(f"ws://127.0.0.1:{port}/socket")))
+        listener = Listener(websocket().connect(request_to(f"ws://127.0.0.1:{port}/socket")))
         await listener.opened()
         error = await listener.error()
     assert isinstance(error, ConnectionLost)
     assert (error.code, error.reason) == (None, "")
 
 
-async def test_a_connection_cut_without_a_close_frame_is_a_loss_without_a_code():
+async def test_a_connection_cut_without_a_close_frame_is_a_loss_without_a_code(websocket: Any):
     async with PhoenixServer(conformance_application()) as server:
-        listener = Listener(WebSocket().connect(request_to(server.url + "/socket")))
+        listener = Listener(websocket().connect(request_to(server.url + "/socket")))
         await listener.opened()
         server.drop_connections()
         error = await listener.error()
@@ -537,8 +547,15 @@ async def test_a_connection_cut_without_a_close_frame_is_a_loss_without_a_code()
     assert str(error) == "connection lost: the connection dropped without a close frame"
 
 
-@pytest.mark.parametrize("compress", [False, True])
-async def test_a_message_that_is_too_big_ends_the_connection_with_1009(compress: bool):
+@pytest.mark.parametrize(
+    "make",
+    [
+        pytest.param(WebSocket, id="plain"),
+        pytest.param(partial(WebSocket, compress=True), id="compressed"),
+        pytest.param(PicoWebSocket, id="picows"),
+    ],
+)
+async def test_a_message_that_is_too_big_ends_the_connection_with_1009(make: Any):
     # not 1001 bytes: aiohttp's limit is one byte lower for a message that is not compressed
     async def shout(websocket: web.WebSocketResponse, request: web.BaseRequest) -> None:
         await websocket.send_str("x" * 1000)
@@ -546,7 +563,7 @@ async def test_a_message_that_is_too_big_ends_the_connection_with_1009(compress:
         await websocket.receive()
 
     async with websocket_server(shout) as endpoint:
-        transport = WebSocket(compress=compress, max_message_size=1000)
+        transport = make(max_message_size=1000)
         listener = Listener(transport.connect(request_to(endpoint)))
         await listener.opened()
         assert len((await listener.frame()).data) == 1000
@@ -555,27 +572,29 @@ async def test_a_message_that_is_too_big_ends_the_connection_with_1009(compress:
     assert (error.code, error.reason) == (1009, "the message is too big")
 
 
-async def test_a_message_of_several_megabytes_is_not_too_big_by_default():
+async def test_a_message_of_several_megabytes_is_not_too_big_by_default(websocket: Any):
     async def shout(websocket: web.WebSocketResponse, request: web.BaseRequest) -> None:
         await websocket.send_bytes(bytes(5 * 1024 * 1024))
         await websocket.receive()
 
     async with websocket_server(shout) as endpoint:
-        listener = Listener(WebSocket().connect(request_to(endpoint)))
+        listener = Listener(websocket().connect(request_to(endpoint)))
         await listener.opened()
         assert len((await listener.frame()).data) == 5 * 1024 * 1024
         listener.subscription.dispose()
 
 
 @pytest.mark.parametrize("garbage", [b"\x83\x00", b"\xf1\x01x", b"\x81\x02\xff\xff"], ids=["opcode", "flags", "UTF-8"])
-async def test_a_server_that_breaks_the_websocket_protocol_is_lost_or_left_to_the_serializer(garbage: bytes):
+async def test_a_server_that_breaks_the_websocket_protocol_is_lost_or_left_to_the_serializer(
+    garbage: bytes, websocket: Any
+):
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await accept_websocket(reader, writer)
         writer.write(garbage)
         await for_ever()
 
     async with tcp_server(serve) as port:
-        listener = Listener(WebSocket().connect(request_to(f"ws://127.0.0.1:{port}/socket")))
+        listener = Listener(websocket().connect(request_to(f"ws://127.0.0.1:{port}/socket")))
         await listener.opened()
         event = await listener.next()
         if garbage.endswith(b"\xff\xff"):  # text is not decoded here, so that msgspec can
@@ -586,7 +605,7 @@ async def test_a_server_that_breaks_the_websocket_protocol_is_lost_or_left_to_th
             assert (event.code, event.reason) == (1002, "the server broke the WebSocket protocol")
 
 
-async def test_a_ping_is_answered():
+async def test_a_ping_is_answered(websocket: Any):
     seen = Seen()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -599,18 +618,18 @@ async def test_a_ping_is_answered():
         await for_ever()
 
     async with tcp_server(serve) as port:
-        listener = Listener(WebSocket().connect(request_to(f"ws://127.0.0.1:{port}/socket")))
+        listener = Listener(websocket().connect(request_to(f"ws://127.0.0.1:{port}/socket")))
         await listener.opened()
         assert await seen.next() == (0x8A, b"hi")
         assert listener.silent
         listener.subscription.dispose()
 
 
-async def test_a_task_that_somebody_else_cancels_says_that_the_loop_is_ending():
+async def test_a_task_that_somebody_else_cancels_says_that_the_loop_is_ending(websocket: Any):
     async with PhoenixServer(conformance_application()) as server:
-        listener = Listener(WebSocket().connect(request_to(server.url + "/socket")))
+        listener = Listener(websocket().connect(request_to(server.url + "/socket")))
         await listener.opened()
-        next(task for task in asyncio.all_tasks() if task.get_name() == "rxphoenix websocket").cancel()
+        carrying().cancel()
         assert isinstance(await listener.error(), EventLoopEnding)
 
 
@@ -619,7 +638,7 @@ async def test_a_cancellation_that_comes_while_it_ends_by_itself_says_so_too():
         await accept_websocket(reader, writer)
         writer.write(b"\x88\x02\x03\xe8")  # a close frame, and the client answers it
         await reader.read(8)
-        next(task for task in asyncio.all_tasks() if task.get_name() == "rxphoenix websocket").cancel()
+        carrying().cancel()
 
     async with tcp_server(serve) as port:
         listener = Listener(WebSocket().connect(request_to(f"ws://127.0.0.1:{port}/socket")))
@@ -627,14 +646,14 @@ async def test_a_cancellation_that_comes_while_it_ends_by_itself_says_so_too():
         assert isinstance(await listener.error(), EventLoopEnding)
 
 
-async def test_an_upgrade_is_sent_once_when_the_connection_breaks():
+async def test_an_upgrade_is_sent_once_when_the_connection_breaks(websocket: Any):
     seen = Seen()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         seen.add((await read_head(reader))[0])
 
     async with tcp_server(serve) as port:
-        listener = Listener(WebSocket().connect(request_to(f"ws://127.0.0.1:{port}/socket")))
+        listener = Listener(websocket().connect(request_to(f"ws://127.0.0.1:{port}/socket")))
         error = await listener.error()
     assert isinstance(error, ConnectionRefused)
     assert error.reason == "the server hung up without an answer"
@@ -653,12 +672,12 @@ async def test_an_upgrade_is_sent_once_when_the_connection_breaks():
     ],
 )
 async def test_a_close_carries_its_code_and_reason_behind_all_that_was_sent(
-    asked: CloseRequest, code: int, reason: str
+    asked: CloseRequest, code: int, reason: str, websocket: Any
 ):
     seen = Seen()
     async with websocket_server(lambda websocket, _: record(websocket, seen)) as endpoint:
         closing = Closing()
-        listener = Listener(WebSocket().connect(request_to(endpoint, closing=closing)))
+        listener = Listener(websocket().connect(request_to(endpoint, closing=closing)))
         send = await listener.opened()
         for index in range(50):
             send(Frame(str(index).encode()))
@@ -670,7 +689,7 @@ async def test_a_close_carries_its_code_and_reason_behind_all_that_was_sent(
         assert seen.count == 0
 
 
-async def test_a_close_waits_for_the_servers_answer():
+async def test_a_close_waits_for_the_servers_answer(websocket: Any):
     answer = asyncio.Event()
     seen = Seen()
 
@@ -685,7 +704,7 @@ async def test_a_close_waits_for_the_servers_answer():
 
     async with tcp_server(serve) as port:
         closing = Closing()
-        listener = Listener(WebSocket().connect(request_to(f"ws://127.0.0.1:{port}/socket", closing=closing)))
+        listener = Listener(websocket().connect(request_to(f"ws://127.0.0.1:{port}/socket", closing=closing)))
         await listener.opened()
         closing.request(CloseRequest(grace=10))
         assert await seen.next() == 0x88
@@ -696,7 +715,7 @@ async def test_a_close_waits_for_the_servers_answer():
 
 @pytest.mark.parametrize("size", [10, 32 * 1024 * 1024], ids=["little to flush", "more to flush than buffers hold"])
 @pytest.mark.parametrize("how", ["close", "dispose"])
-async def test_a_peer_that_reads_nothing_does_not_hold_up_an_end(size: int, how: str):
+async def test_a_peer_that_reads_nothing_does_not_hold_up_an_end(size: int, how: str, websocket: Any):
     stalled = asyncio.Event()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -707,7 +726,7 @@ async def test_a_peer_that_reads_nothing_does_not_hold_up_an_end(size: int, how:
 
     async with tcp_server(serve) as port:
         closing = Closing()
-        listener = Listener(WebSocket().connect(request_to(f"ws://127.0.0.1:{port}/socket", closing=closing)))
+        listener = Listener(websocket().connect(request_to(f"ws://127.0.0.1:{port}/socket", closing=closing)))
         send = await listener.opened()
         await stalled.wait()
         send(Frame(bytes(size), binary=True))
@@ -723,7 +742,7 @@ async def test_a_peer_that_reads_nothing_does_not_hold_up_an_end(size: int, how:
 
 
 @pytest.mark.parametrize("moment", ["before it is subscribed", "at once", "during the handshake"])
-async def test_a_close_before_it_is_open_completes_it(moment: str):
+async def test_a_close_before_it_is_open_completes_it(moment: str, websocket: Any):
     knocked = asyncio.Event()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -733,7 +752,7 @@ async def test_a_close_before_it_is_open_completes_it(moment: str):
 
     async with tcp_server(serve) as port:
         closing = Closing()
-        connection = WebSocket().connect(request_to(f"ws://127.0.0.1:{port}/socket", closing=closing))
+        connection = websocket().connect(request_to(f"ws://127.0.0.1:{port}/socket", closing=closing))
         if moment == "before it is subscribed":
             closing.request(CloseRequest())
         listener = Listener(connection)
@@ -745,12 +764,12 @@ async def test_a_close_before_it_is_open_completes_it(moment: str):
 
 
 @pytest.mark.parametrize("moment", ["at once", "during the handshake", "open", "over"])
-async def test_disposing_leaves_nothing_behind_and_is_silent(moment: str):
+async def test_disposing_leaves_nothing_behind_and_is_silent(moment: str, websocket: Any):
     # what would be left behind (tasks, timers, sockets) fails the test through tests/house/leaks.py
     async with PhoenixServer(conformance_application()) as server:
         if moment == "during the handshake":
             server.stall()
-        listener = Listener(WebSocket().connect(request_to(server.url + "/socket")))
+        listener = Listener(websocket().connect(request_to(server.url + "/socket")))
         if moment == "during the handshake":
             for _ in range(20):
                 await asyncio.sleep(0)
@@ -765,10 +784,10 @@ async def test_disposing_leaves_nothing_behind_and_is_silent(moment: str):
     assert listener.silent
 
 
-async def test_a_close_that_crosses_the_servers_completes_it_once():
+async def test_a_close_that_crosses_the_servers_completes_it_once(websocket: Any):
     async with PhoenixServer(conformance_application()) as server:
         closing = Closing()
-        listener = Listener(WebSocket().connect(request_to(server.url + "/socket", closing=closing)))
+        listener = Listener(websocket().connect(request_to(server.url + "/socket", closing=closing)))
         await listener.opened()
         server.close_connections(1012)
         closing.request(CloseRequest())
@@ -776,10 +795,10 @@ async def test_a_close_that_crosses_the_servers_completes_it_once():
         assert listener.silent
 
 
-async def test_a_close_after_the_end_changes_nothing():
+async def test_a_close_after_the_end_changes_nothing(websocket: Any):
     async with PhoenixServer(conformance_application()) as server:
         closing = Closing()
-        listener = Listener(WebSocket().connect(request_to(server.url + "/socket", closing=closing)))
+        listener = Listener(websocket().connect(request_to(server.url + "/socket", closing=closing)))
         await listener.opened()
         server.close_connections(1012)
         await listener.error()
@@ -787,7 +806,7 @@ async def test_a_close_after_the_end_changes_nothing():
         assert listener.silent
 
 
-def test_disposing_when_the_loop_is_gone_is_no_error():
+def test_disposing_when_the_loop_is_gone_is_no_error(websocket: Any):
     loop = asyncio.new_event_loop()
     opened: list[TransportEvent] = []
 
@@ -800,7 +819,7 @@ def test_disposing_when_the_loop_is_gone_is_no_error():
                 done.set_result(None)
 
             request = request_to(server.url + "/socket")
-            subscription = WebSocket().connect(request).subscribe(on_next, lambda _: None)
+            subscription = websocket().connect(request).subscribe(on_next, lambda _: None)
             await done
             return subscription
 
@@ -839,38 +858,40 @@ async def upgrade_and_wait(reader: asyncio.StreamReader, writer: asyncio.StreamW
 
 
 @pytest.mark.may_leave("errors", reason="asyncio logs that the client hung up on the server's certificate")
-async def test_a_certificate_of_an_unknown_authority_is_refused(authority: trustme.CA):
+async def test_a_certificate_of_an_unknown_authority_is_refused(authority: trustme.CA, websocket: Any):
     server, _ = contexts(authority)
     async with tcp_server(upgrade_and_wait, server) as port:
-        error = await Listener(WebSocket().connect(request_to(f"wss://localhost:{port}/socket"))).error()
+        error = await Listener(websocket().connect(request_to(f"wss://localhost:{port}/socket"))).error()
     assert isinstance(error, ConnectionRefused)
     assert error.status is None
     assert str(error).startswith("TLS failed")
 
 
 @pytest.mark.may_leave("errors", reason="asyncio logs that the client hung up on the server's certificate")
-async def test_a_certificate_of_another_name_is_refused(authority: trustme.CA):
+async def test_a_certificate_of_another_name_is_refused(authority: trustme.CA, websocket: Any):
     server, client = contexts(authority, "other.example.com")
     async with tcp_server(upgrade_and_wait, server) as port:
-        error = await Listener(WebSocket(ssl=client).connect(request_to(f"wss://localhost:{port}/socket"))).error()
+        error = await Listener(websocket(ssl=client).connect(request_to(f"wss://localhost:{port}/socket"))).error()
     assert isinstance(error, ConnectionRefused)
     assert str(error).startswith("TLS failed")
     assert "localhost" not in str(error)
 
 
 @pytest.mark.parametrize("scheme", ["wss", "https"])
-async def test_a_certificate_of_an_authority_in_the_given_context_is_accepted(authority: trustme.CA, scheme: str):
+async def test_a_certificate_of_an_authority_in_the_given_context_is_accepted(
+    authority: trustme.CA, scheme: str, websocket: Any
+):
     server, client = contexts(authority)
     async with tcp_server(upgrade_and_wait, server) as port:
-        listener = Listener(WebSocket(ssl=client).connect(request_to(f"{scheme}://localhost:{port}/socket")))
+        listener = Listener(websocket(ssl=client).connect(request_to(f"{scheme}://localhost:{port}/socket")))
         await listener.opened()
         listener.subscription.dispose()
 
 
-async def test_ssl_false_believes_every_certificate(authority: trustme.CA):
+async def test_ssl_false_believes_every_certificate(authority: trustme.CA, websocket: Any):
     server, _ = contexts(authority)
     async with tcp_server(upgrade_and_wait, server) as port:
-        listener = Listener(WebSocket(ssl=False).connect(request_to(f"wss://localhost:{port}/socket")))
+        listener = Listener(websocket(ssl=False).connect(request_to(f"wss://localhost:{port}/socket")))
         await listener.opened()
         listener.subscription.dispose()
 
@@ -886,13 +907,13 @@ async def test_the_tls_of_a_users_session_is_its_own_business(authority: trustme
         listener.subscription.dispose()
 
 
-async def test_a_server_that_speaks_no_tls_is_refused():
+async def test_a_server_that_speaks_no_tls_is_refused(websocket: Any):
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
         await for_ever()
 
     async with tcp_server(serve) as port:
-        error = await Listener(WebSocket().connect(request_to(f"wss://localhost:{port}/socket"))).error()
+        error = await Listener(websocket().connect(request_to(f"wss://localhost:{port}/socket"))).error()
     assert isinstance(error, ConnectionRefused)
     assert str(error).startswith("TLS failed")
 
@@ -939,11 +960,11 @@ class Proxy:
             sink.write_eof()
 
 
-async def test_a_proxy_is_used_where_one_is_given(authority: trustme.CA):
+async def test_a_proxy_is_used_where_one_is_given(authority: trustme.CA, websocket: Any):
     server, client = contexts(authority)
     proxy = Proxy()
     async with tcp_server(upgrade_and_wait, server) as port, tcp_server(proxy.serve) as proxy_port:
-        transport = WebSocket(ssl=client, proxy=f"http://ann:pw@127.0.0.1:{proxy_port}")
+        transport = websocket(ssl=client, proxy=f"http://ann:pw@127.0.0.1:{proxy_port}")
         listener = Listener(transport.connect(request_to(f"wss://localhost:{port}/socket", auth_token="s3cret")))
         await listener.opened()
         first, headers = await proxy.asked.next()
@@ -955,33 +976,35 @@ async def test_a_proxy_is_used_where_one_is_given(authority: trustme.CA):
 
 
 @pytest.mark.parametrize("trusted", [True, False])
-async def test_proxies_of_the_environment_are_used_when_it_is_trusted(trusted: bool, monkeypatch: pytest.MonkeyPatch):
+async def test_proxies_of_the_environment_are_used_when_it_is_trusted(
+    trusted: bool, monkeypatch: pytest.MonkeyPatch, websocket: Any
+):
     proxy = Proxy()
     for name in ("no_proxy", "NO_PROXY", "ws_proxy", "WS_PROXY", "all_proxy", "ALL_PROXY", "HTTP_PROXY"):
         monkeypatch.delenv(name, raising=False)
     async with PhoenixServer(conformance_application()) as server, tcp_server(proxy.serve) as proxy_port:
         for name in ("http_proxy", "ws_proxy"):
             monkeypatch.setenv(name, f"http://127.0.0.1:{proxy_port}")
-        listener = Listener(WebSocket(trust_env=trusted).connect(request_to(server.url + "/socket")))
+        listener = Listener(websocket(trust_env=trusted).connect(request_to(server.url + "/socket")))
         await listener.opened()
         assert proxy.asked.count == int(trusted)
         listener.subscription.dispose()
 
 
-async def test_a_proxy_that_says_no_is_named_without_its_address(authority: trustme.CA):
+async def test_a_proxy_that_says_no_is_named_without_its_address(authority: trustme.CA, websocket: Any):
     proxy = Proxy("HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
     _, client = contexts(authority)
     async with tcp_server(proxy.serve) as port:
-        transport = WebSocket(ssl=client, proxy=f"http://ann:s3cret@127.0.0.1:{port}")
+        transport = websocket(ssl=client, proxy=f"http://ann:s3cret@127.0.0.1:{port}")
         error = await Listener(transport.connect(request_to("wss://localhost:1/socket"))).error()
     assert isinstance(error, ConnectionRefused)
     assert str(error) == "the proxy refused or could not be reached"
 
 
-async def test_a_proxy_where_nobody_listens_is_named_without_its_address():
+async def test_a_proxy_where_nobody_listens_is_named_without_its_address(websocket: Any):
     with socket_module.socket() as unused:
         unused.bind(("127.0.0.1", 0))
-        transport = WebSocket(proxy=f"http://ann:s3cret@127.0.0.1:{unused.getsockname()[1]}")
+        transport = websocket(proxy=f"http://ann:s3cret@127.0.0.1:{unused.getsockname()[1]}")
         error = await Listener(transport.connect(request_to("ws://127.0.0.1:1/socket"))).error()
     assert isinstance(error, ConnectionRefused)
     assert str(error) == "the proxy refused or could not be reached"
@@ -991,16 +1014,16 @@ async def test_a_proxy_where_nobody_listens_is_named_without_its_address():
 
 
 @pytest.mark.parametrize("size", [0, -1])
-def test_a_size_that_lets_nothing_through_is_refused(size: int):
+def test_a_size_that_lets_nothing_through_is_refused(size: int, websocket: Any):
     with pytest.raises(ValueError, match=f"max_message_size must be a positive number of bytes, not {size}"):
-        WebSocket(max_message_size=size)
+        websocket(max_message_size=size)
 
 
-async def test_the_scheduler_of_the_subscription_is_not_needed():
+async def test_the_scheduler_of_the_subscription_is_not_needed(websocket: Any):
     async with PhoenixServer(conformance_application()) as server:
         done = asyncio.get_running_loop().create_future()
         subscription = (
-            WebSocket()
+            websocket()
             .connect(request_to(server.url + "/socket"))
             .subscribe(done.set_result, scheduler=AsyncIOScheduler(asyncio.get_running_loop()))
         )

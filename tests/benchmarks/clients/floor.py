@@ -71,12 +71,13 @@ async def push(endpoint: str, topics: list[str], pushes: int) -> Took:
     async with _joined(endpoint, topics) as websocket:
         frames = [_frame(number, topics[0], "ping", {"number": number}) for number in range(pushes)]
         durations: list[float] = []
+        end = took()
         for frame in frames:
             start = perf_counter()
             await websocket.send_str(frame)
             await websocket.receive()
             durations.append(perf_counter() - start)
-        return half_of_them_took(durations)
+        return half_of_them_took(durations, end())
 
 
 async def burst(endpoint: str, topics: list[str], pushes: int, times: int) -> Took:

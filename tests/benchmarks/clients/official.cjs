@@ -50,13 +50,14 @@ const measures = {
   }),
 
   push: ({endpoint, topics, pushes}) => withChannels(endpoint, topics, async ([channel]) => {
-    const durations = []
+    const durations = [], end = took()
     for(let number = 0; number < pushes; number++){
       const start = process.hrtime.bigint()
       await new Promise(resolve => channel.push("ping", {number}).receive("ok", resolve))
       durations.push(Number(process.hrtime.bigint() - start) / 1e9)
     }
-    return {wall: durations.sort((a, b) => a - b)[pushes >> 1]}
+    const all = end()
+    return {wall: durations.sort((a, b) => a - b)[pushes >> 1], cpu: all.cpu / pushes, total: all.wall}
   }),
 
   burst: ({endpoint, topics, pushes, times}) => withChannels(endpoint, topics, async ([channel]) => {
