@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import typer
 
-from rxphoenix import Payload, PhoenixError, Socket
+from rxphoenix import Payload, PhoenixError, RecordingError, Socket
 from rxphoenix.cli.live import arguments
 from rxphoenix.cli.live.items import Choice
 from rxphoenix.cli.live.lines import Lines, printable
@@ -32,7 +32,7 @@ from rxphoenix.cli.live.tail import Limits
 from rxphoenix.cli.live.tail import tail as run_tail
 from rxphoenix.cli.quiet import quiet_log
 from rxphoenix.cli.signals import until_told
-from rxphoenix.cli.statuses import ENDED, INTERRUPTED, STATUSES
+from rxphoenix.cli.statuses import ENDED, FAILED, INTERRUPTED, STATUSES
 from rxphoenix.recording.events import Began
 from rxphoenix.recording.file import read
 
@@ -324,11 +324,24 @@ def replay(
     if serve and math.isinf(faster):
         raise typer.BadParameter("a server needs time; --speed 100 plays a hundred times as fast", param_hint="--speed")
     if marbles:
-        return _told(str(file), lambda: _print_marbles(file, seconds))
+        return _of_file(file, lambda: _print_marbles(file, seconds))
     if serve:
-        return _told(str(file), lambda: asyncio.run(_serve(file, listening, faster)))
+        return _of_file(file, lambda: asyncio.run(_serve(file, listening, faster)))
     work = show(read(file), faster, Choice(event or (), presence), Lines(jsonl), Notes())
-    return _told(str(file), lambda: asyncio.run(until_told(work)))
+    return _of_file(file, lambda: asyncio.run(until_told(work)))
+
+
+def _of_file(file: Path, work: Callable[[], int]) -> int:
+    """Do some work on a recording; what is wrong in it is told with its name."""
+
+    def named() -> int:
+        try:
+            return work()
+        except RecordingError as error:
+            _complain(f"{file}: {error}")
+            return FAILED
+
+    return _told(str(file), named)
 
 
 def _print_marbles(file: Path, frame: float) -> int:
@@ -390,7 +403,7 @@ def _told(where: str, work: Callable[[], int], interrupted: int = INTERRUPTED) -
     """Do some work; what goes wrong is told in one line.
 
     Arguments:
-        where: the address or the file that it is about.
+        where: the address, or the file, that it is about.
         work: it returns an exit status.
         interrupted: the exit status where nobody reads any more.
     """

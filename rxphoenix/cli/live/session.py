@@ -23,7 +23,6 @@ from rxphoenix import (
     PushInterrupted,
     PushRefused,
     PushTimeout,
-    RecordingError,
     Socket,
     Transport,
     WebSocket,
@@ -113,11 +112,9 @@ def explanation(error: Exception, where: str) -> str:
 
     Arguments:
         error: what went wrong.
-        where: the address of the socket, without what may be secret; or the file.
+        where: the address of the socket, without what may be secret.
     """
     match error:
-        case RecordingError():
-            return f"{where}: {error}"
         case OSError() if error.filename:
             return f"{os.fsdecode(error.filename)}: {error.strerror}"
         case ConnectionRefused(status=404):
