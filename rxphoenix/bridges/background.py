@@ -116,10 +116,10 @@ class Background:
         """
         if "scheduler" in options:
             raise TypeError("a socket of a background lives on its loop: leave scheduler= out, or make a Socket(...)")
+        socket = Socket(*arguments, scheduler=self._scheduler, **options)
         with self._lock:
             if self._is_closing:
                 raise NoEventLoop("the background is closed; make another one with rxphoenix.background()")
-            socket = Socket(*arguments, scheduler=self._scheduler, **options)
             self._sockets.add(socket)
         return socket
 

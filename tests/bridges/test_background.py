@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import inspect
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -679,6 +680,7 @@ def test_sockets_that_nobody_holds_are_not_kept(bg: Background, url: str) -> Non
     socket = bg.socket(url)
     with socket:
         socket.channel("room:a").push("echo", 1).run(timeout=LONG)
+    gc.collect()
     assert list(bg._sockets) == [socket]
 
 

@@ -113,7 +113,7 @@ def test_mypy_finds_nothing_to_say_and_would_say_it(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "mypy", "--cache-dir", str(tmp_path / "cache")]
     wrong = tmp_path / "wrong.py"
     wrong.write_text(
-        "from rxphoenix import Socket, map_async\n"
+        "from rxphoenix import Background, Message, Socket, iterate, map_async\n"
         "async def main(socket: Socket) -> None:\n"
         "    reply: int = await socket.channel('t').request('e')\n"
         "    state: int = socket.state.value\n"
@@ -121,8 +121,14 @@ def test_mypy_finds_nothing_to_say_and_would_say_it(tmp_path: Path) -> None:
         "    Socket(b'ws://localhost')\n"
         "    Socket('ws://localhost', timeout='10')\n"
         "    map_async(len)\n"
+        "    typed: int = socket.channel('t').on('e', type=Message)\n"
+        "    response: int = socket.channel('t').push('e', reply_type=Message)\n"
+        "def script(bg: Background) -> None:\n"
+        "    socket = bg.socket('ws://localhost', timeout='10')\n"
+        "    seconds: str = socket.ping().run(timeout=5)\n"
+        "    message: str = next(iterate(socket.messages))\n"
     )
     programs = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
     assert programs.stdout.startswith("Success"), programs.stdout
     mistakes = subprocess.run([*command, str(wrong)], cwd=root, capture_output=True, text=True, check=False)
-    assert "Found 6 errors" in mistakes.stdout, mistakes.stdout
+    assert "Found 11 errors" in mistakes.stdout, mistakes.stdout
