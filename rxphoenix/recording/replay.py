@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -112,6 +112,8 @@ class _Connection:
         self._timer = SerialDisposable()
         self._joins: dict[str, Any] = {}
         self._answering = 0
+        self._held = False
+        self._unread: deque[Frame | ConnectionLost] = deque()
         self._over = False
 
     def begin(self) -> abc.DisposableBase:
@@ -137,7 +139,7 @@ class _Connection:
             self._end(ConnectionRefused(f"a replay speaks the serializers 1.0.0 and 2.0.0 of Phoenix, not {vsn}"))
             return
         # nothing is lost on the way, so nothing need be noticed
-        self._observer.on_next(Opened(self._take, needs_heartbeat=False))
+        self._observer.on_next(Opened(self._take, needs_heartbeat=False, hold_back=self._hold_back))
         if self._replay.speed != AS_FAST_AS_POSSIBLE:
             self._skip_what_was_missed()
         self._wait()
@@ -157,6 +159,33 @@ class _Connection:
         self._timer.dispose()
         self._under_way.dispose()
 
+    # -- what the client reads -----------------------------------------------------------------------------------
+
+    def _arrive(self, event: Frame | ConnectionLost) -> None:
+        if self._over:
+            return
+        if self._held or self._unread:
+            self._unread.append(event)
+        else:
+            self._tell(event)
+
+    def _tell(self, event: Frame | ConnectionLost) -> None:
+        if isinstance(event, Frame):
+            self._observer.on_next(event)
+        else:
+            self._end(event)
+
+    def _hold_back(self, held: bool) -> None:
+        self._held = held
+        if not held and not self._over:
+            self._after(0, self._read_on)
+
+    def _read_on(self) -> None:
+        while self._unread and not self._held and not self._over:
+            self._tell(self._unread.popleft())
+        if self._replay.speed == AS_FAST_AS_POSSIBLE:
+            self._wait()
+
     # -- what the server says by itself --------------------------------------------------------------------------
 
     def _skip_what_was_missed(self) -> None:
@@ -173,6 +202,8 @@ class _Connection:
             return
         cues = replay.script.cues
         if replay.speed == AS_FAST_AS_POSSIBLE:
+            if self._held:
+                return  # it goes on when the client reads
             self._timer.disposable = self._scheduler.schedule(self._play_fast)
             return
         at = cues[replay.next_cue].at if replay.next_cue < len(cues) else replay.script.length
@@ -197,13 +228,13 @@ class _Connection:
         replay = self._replay
         cues = replay.script.cues
         last = min(len(cues), replay.next_cue + _AT_ONCE)
-        while replay.next_cue < last and not self._over:
+        while replay.next_cue < last and not self._over and not self._held:
             cue = cues[replay.next_cue]
             if self._is_awaited(cue):
                 self._timer.disposable = self._scheduler.schedule_relative(_PATIENCE, self._lose_patience)
                 return
             self._take_cue(cue)
-        if replay.next_cue == len(cues) and not self._over:
+        if replay.next_cue == len(cues) and not self._over and not self._held:
             self._finish()
         self._wait()
 
@@ -223,7 +254,7 @@ class _Connection:
             case Asked(_, topic, event):
                 replay.made[topic, event] -= 1
             case Cut(_, reason):
-                self._end(ConnectionLost(reason))
+                self._arrive(ConnectionLost(reason))
             case Said():
                 self._say(cue)
 
@@ -236,11 +267,11 @@ class _Connection:
         payload = message.payload if message.json is None else message.json
         if message.event in (CLOSE, ERROR):
             del self._joins[message.topic]
-            self._write(codec.ending(join_ref, message.topic, message.event, payload))
+            self._arrive(codec.ending(join_ref, message.topic, message.event, payload))
         elif message.join_ref is None:
-            self._write(codec.broadcast(message.topic, message.event, payload))
+            self._arrive(codec.broadcast(message.topic, message.event, payload))
         else:
-            self._write(codec.push(join_ref, message.topic, message.event, payload))
+            self._arrive(codec.push(join_ref, message.topic, message.event, payload))
 
     def _finish(self) -> None:
         """The recording is over: the server ends all channels, so that their streams complete."""
@@ -249,11 +280,7 @@ class _Connection:
         assert codec is not None
         joins, self._joins = self._joins, {}
         for topic, join_ref in joins.items():
-            self._write(codec.ending(join_ref, topic, CLOSE, {}))
-
-    def _write(self, frame: Frame) -> None:
-        if not self._over:
-            self._observer.on_next(frame)
+            self._arrive(codec.ending(join_ref, topic, CLOSE, {}))
 
     # -- what it answers -----------------------------------------------------------------------------------------
 
@@ -297,12 +324,12 @@ class _Connection:
         assert codec is not None
         self._answering -= 1
         topic = incoming.topic
-        self._write(codec.reply(incoming.join_ref, incoming.ref, topic, reply.status, reply.response))
+        self._arrive(codec.reply(incoming.join_ref, incoming.ref, topic, reply.status, reply.response))
         if incoming.event == JOIN and reply.status == "ok":
             self._joins[topic] = incoming.join_ref
         elif incoming.event == LEAVE and self._joins.get(topic) == incoming.join_ref:
             del self._joins[topic]
-            self._write(codec.ending(incoming.join_ref, topic, CLOSE, {}))
+            self._arrive(codec.ending(incoming.join_ref, topic, CLOSE, {}))
         if self._replay.speed == AS_FAST_AS_POSSIBLE:
             self._wait()
 

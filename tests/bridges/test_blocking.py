@@ -103,6 +103,17 @@ def test_operators_between_do_not_matter(world: World) -> None:
     assert loop.items.exceeded == 0
 
 
+def test_an_operator_that_makes_several_of_one_goes_over_the_limit(world: World) -> None:
+    _phoenix, socket = ticking(world)
+    tripled = socket.channel("room:a").on("tick").pipe(ops.flat_map(lambda digit: rx.of(digit, digit, digit)))
+    loop = SlowLoop(world, tripled, 1, buffer=2)
+    world.run(until=60)
+    assert loop.values == [digit for digit in range(10) for _ in range(3)]
+    assert loop.items.dropped == 0
+    assert loop.most_waiting <= 2 + 2
+    assert loop.items.exceeded > 0
+
+
 def test_of_two_slow_loops_on_a_socket_the_slower_one_sets_the_pace(world: World) -> None:
     phoenix, socket = ticking(world)
     phoenix.topic("room:b").broadcasts("tick", "-0123456789", DIGITS)

@@ -100,6 +100,22 @@ async def test_values_that_come_by_another_thread_hold_the_socket_back_too() -> 
     thread.dispose()
 
 
+@pytest.mark.parametrize("transport", [WebSocket(), LongPoll()], ids=["websocket", "longpoll"])
+async def test_a_loop_that_awaits_a_push_for_each_message_goes_on(transport: Transport) -> None:
+    async with (
+        PhoenixServer(conformance_application()) as server,
+        Socket(server.url + "/socket", transport=transport) as socket,
+    ):
+        channel, got = socket.channel("room:a", {"push_after_join": 100}), list[int]()
+        async with iterate(channel.on("tick"), buffer=2, overflow=Overflow.BLOCK) as items:
+            async for payload in items:
+                got.append((await channel.push("echo", payload))["i"])
+                if len(got) == 100:
+                    break
+        assert got == list(range(100))
+        assert items.dropped == 0
+
+
 def test_a_loop_on_another_thread_holds_the_socket_back_as_well() -> None:
     with in_background("server", lambda: PhoenixServer(conformance_application())) as server, background() as bg:
         channel = bg.socket(server.url + "/socket").channel("room:a", {"push_after_join": 2000})

@@ -14,14 +14,18 @@ from rxphoenix import (
     ChannelState,
     EventLoopEnding,
     LongPoll,
+    Overflow,
     PushInterrupted,
     Socket,
     SocketState,
     Transport,
     WebSocket,
+    iterate,
 )
+from rxphoenix.client.socket_streams import context_of
 from rxphoenix.server import PhoenixServer
 from rxphoenix.server.applications.conformance import conformance_application
+from tests.server.conftest import until
 
 
 def test_a_socket_that_was_left_open_when_its_loop_ended_starts_anew_in_the_next_one() -> None:
@@ -206,3 +210,28 @@ async def test_who_owns_a_socket_may_be_cancelled(server: PhoenixServer) -> None
         await owner
     assert states == ["open", "closing", "closed", "completed"]
     assert server.connection_count == 0
+
+
+def test_a_loop_that_blocked_when_its_loop_ended_holds_nothing_back_in_the_next_one() -> None:
+    kept: list[Any] = []
+    got: list[Any] = []
+
+    async def leave_open() -> None:
+        async with PhoenixServer(conformance_application()) as server:
+            socket = Socket(server.url + "/socket")
+            items = iterate(socket.channel("room:a", {"push_after_join": 9}), buffer=2, overflow=Overflow.BLOCK)
+            kept.extend((socket, server.port, await items.__aenter__()))
+            await until(lambda: context_of(socket).flow.is_held)
+
+    async def again() -> None:
+        socket, port, _items = kept
+        async with PhoenixServer(conformance_application(), port=port), socket:
+            ticks = socket.channel("room:b", {"push_after_join": 9}).on("tick")
+            async for payload in iterate(ticks, buffer=1, overflow=Overflow.BLOCK):
+                got.append(payload["i"])
+                if len(got) == 9:
+                    break
+
+    asyncio.run(leave_open())
+    asyncio.run(again())
+    assert got == list(range(9))

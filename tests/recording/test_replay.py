@@ -31,6 +31,7 @@ from rxphoenix.recording.file import RecordingFile
 from rxphoenix.server import PhoenixServer
 from rxphoenix.server.applications.demo import demo_application
 from rxphoenix.testing import World, marbles
+from tests.bridges.slow_loop import SlowLoop
 
 ENDPOINT = "ws://phoenix.test/socket"
 
@@ -292,3 +293,31 @@ async def test_recorded_from_a_server_and_played_on_a_loop(tmp_path: Path) -> No
     async with Socket("ws://nowhere/socket", transport=transport) as socket:
         assert await app(socket) == was
     assert transport.mismatches == ()
+
+
+# -- who reads when there is room ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("speed", [1.0, AS_FAST_AS_POSSIBLE])
+def test_an_app_that_blocks_gets_everything_and_the_cut_behind_it(tmp_path: Path, speed: float) -> None:
+    with marbles() as m:
+        phoenix = m.phoenix()
+        phoenix.topic("room:a").pushes("n", "--012345", {str(digit): digit for digit in range(6)})
+        phoenix.drops("8ms x")
+        socket = phoenix.socket(reconnect_after=soon)
+        recording = record(socket, tmp_path / "session.jsonl")
+        m.observe(socket.channel("room:a"), "^ 19ms !")
+        m.scheduler.schedule_relative(0.02, lambda *_: recording.dispose())
+    with marbles() as m:
+        socket = playing(m, tmp_path / "session.jsonl", speed=speed)
+        lost: list[float] = []
+        socket.errors.subscribe(lambda _fault: lost.append(m.now))
+        loop = SlowLoop(m, socket.channel("room:a").on("n"), 0.01, buffer=2)
+        m.run(until="1s")
+        assert loop.values == [0, 1, 2, 3, 4, 5]
+        assert (loop.items.exceeded, loop.items.dropped) == (0, 0)
+        # the cut comes behind the last of them, which is read when there is room for it
+        assert len(lost) == 1
+        assert lost[0] >= loop.seen[3][0]
+        # in its own time the recording has ended when the channel joins again, else it waits for that
+        assert isinstance(loop.task.exception(), type(None) if speed == AS_FAST_AS_POSSIBLE else JoinRefused)
