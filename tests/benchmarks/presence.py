@@ -20,8 +20,8 @@ from typing import Any, NamedTuple
 import msgspec
 from reactivex import Observable
 
-from rxphoenix import Channel, Roster
-from tests.client.virtual import World
+from rxphoenix import Channel, Frame, Roster
+from rxphoenix.testing import World, marbles
 from tests.official.client import OfficialClient, Program, installed
 
 __all__ = ["History", "history", "main", "official_microseconds", "our_microseconds", "unread_nanoseconds"]
@@ -112,16 +112,20 @@ def unread_nanoseconds(told: History, rounds: int) -> dict[str, float]:
     later: list[float] = []
 
     def measure(event: str, read: Callable[[Channel], Observable[Any]] | None = None) -> float:
-        world = World()
-        channel = world.socket().channel("room")
+        with marbles() as m:
+            return measure_in(m, event, read)
+
+    def measure_in(m: World, event: str, read: Callable[[Channel], Observable[Any]] | None) -> float:
+        phoenix = m.phoenix()
+        channel = phoenix.socket().channel("room")
         channel.hold()
-        world.run(1)
-        receive = world.link.receive_raw
+        m.run(until=1)
+        receive = phoenix.attempts[0].write
         if event != "news":
             receive(state)
         if read is not None:
             read(channel).subscribe()
-        frames = [frame(event, diff) for diff in told.diffs]
+        frames = [Frame(frame(event, diff)) for diff in told.diffs]
         gc.collect()
         start = perf_counter()
         for each in frames:

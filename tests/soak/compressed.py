@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from tests.client.virtual import World
+from rxphoenix import ConnectionLost
+from rxphoenix.testing import World, marbles
 from tests.soak.levels import Levels, levels
 
 __all__ = ["Compressed", "many_messages", "many_reconnects"]
@@ -35,18 +36,18 @@ class Compressed(NamedTuple):
 
 
 class _Life:
-    """A client with some channels that are watched in all ways, and a world that remembers nothing."""
+    """A client with some channels that are watched in all ways, and a server that remembers nothing."""
 
-    def __init__(self) -> None:
-        self.world = World()
-        self.world.ignores("tell")
-        self.socket = self.world.socket(heartbeat_interval=30.0)
+    def __init__(self, marbles: World) -> None:
+        self.phoenix = marbles.phoenix(opens_after=0.1, latency=0.1)
+        self.socket = self.phoenix.socket(heartbeat_interval=30.0)
         self.heard = 0
         self.replies = 0
         self.joins = 0
         self.faults = 0
         self.interrupted = 0
         for name in TOPICS:
+            self.phoenix.topic(name).handle("tell", lambda _channel, _payload: None)
             channel = self.socket.channel(name)
             channel.on("news").subscribe(self._hear)
             channel.subscribe(lambda message: message.payload)
@@ -54,7 +55,7 @@ class _Life:
             channel.presence().subscribe(lambda _snapshot: None)
             channel.state.subscribe(lambda state: None)
         self.socket.errors.subscribe(self._fault)
-        self.world.run(1)
+        marbles.run(until=1)
 
     def _hear(self, _news: Any) -> None:
         self.heard += 1
@@ -78,8 +79,8 @@ class _Life:
 
     def forget(self) -> None:
         """Let the harness forget what it has kept: it is not what is measured."""
-        del self.world.attempts[:-1]
-        self.world.link.sent.clear()
+        del self.phoenix.attempts[:-1]
+        self.phoenix.sent.clear()
 
     def levels(self) -> Levels:
         """The levels, with the timers of the scheduler that time has not overtaken."""
@@ -90,28 +91,30 @@ class _Life:
 def many_reconnects(count: int) -> Compressed:
     """Lose the connection so often, each time in another way, with pushes and presence under way."""
     tracemalloc.start()
-    life = _Life()
-    world = life.world
-    before = life.levels()
-    for number in range(count):
-        if number == count // 10:
-            before = life.levels()
-        attempts = len(world.attempts)
-        life.push(number)
-        for topic in TOPICS:
-            state = {f"user:{number % 7}": {"metas": [{"phx_ref": str(number), "device": "phone"}]}}
-            world.link.receive(None, None, topic, "presence_state", state)
-            world.link.receive(None, None, topic, "news", {"number": number})
-        world.run(world.now + 0.05)
-        world.link.lose([None, 1000, 1001, 1011, 1012, 4000][number % 6], "because" * (number % 3))
-        while len(world.attempts) == attempts or life.socket.state.value != "open":
-            world.run(world.now + 0.5)
-        world.run(world.now + 12)
-        life.forget()
-    assert life.joins == len(TOPICS) * (count + 1)
-    assert (life.faults, life.heard) == (count, len(TOPICS) * count)
-    assert life.replies + life.interrupted == count
-    result = Compressed(count, world.now, before, life.levels())
+    with marbles() as m:
+        life = _Life(m)
+        phoenix = life.phoenix
+        before = life.levels()
+        for number in range(count):
+            if number == count // 10:
+                before = life.levels()
+            attempts = len(phoenix.attempts)
+            life.push(number)
+            for topic in TOPICS:
+                state = {f"user:{number % 7}": {"metas": [{"phx_ref": str(number), "device": "phone"}]}}
+                phoenix.topic(topic).broadcast("presence_state", state)
+                phoenix.topic(topic).broadcast("news", {"number": number})
+            m.advance(0.05)
+            code = [None, 1000, 1001, 1011, 1012, 4000][number % 6]
+            phoenix.drop(ConnectionLost("because" * (number % 3), code=code))
+            while len(phoenix.attempts) == attempts or life.socket.state.value != "open":
+                m.advance(0.5)
+            m.advance(12)
+            life.forget()
+        assert life.joins == len(TOPICS) * (count + 1)
+        assert (life.faults, life.heard) == (count, len(TOPICS) * count)
+        assert life.replies + life.interrupted == count
+        result = Compressed(count, m.now, before, life.levels())
     tracemalloc.stop()
     return result
 
@@ -119,9 +122,15 @@ def many_reconnects(count: int) -> Compressed:
 def many_messages(count: int) -> Compressed:
     """Receive so many messages: broadcasts and pushes, presence, replies, and some nonsense."""
     tracemalloc.start()
-    life = _Life()
-    world = life.world
-    refs = [message[0] for _instant, message in world.link.sent if message[3] == "phx_join"]
+    with marbles() as m:
+        result = _many_messages(m, count)
+    tracemalloc.stop()
+    return result
+
+
+def _many_messages(m: World, count: int) -> Compressed:
+    life = _Life(m)
+    refs = [frame.ref for frame in life.phoenix.sent if frame.event == "phx_join"]
     frames = [
         msgspec.json.encode([join_ref, None, topic, "news", {"body": "hello", "list": [1, 2.5, None, {"a": "b"}]}])
         for topic, ref in zip(TOPICS, refs, strict=True)
@@ -141,14 +150,12 @@ def many_messages(count: int) -> Compressed:
         if number == rounds // 10:
             before = life.levels()
         for frame in frames:
-            world.link.receive_raw(frame)
+            life.phoenix.write(frame)
         if number % 50 == 0:
             life.push(number)
-            world.run(world.now + 0.5)
+            m.advance(0.5)
             life.forget()
-    world.run(world.now + 30)
+    m.advance(30)
     assert life.heard == rounds * news
     assert life.faults == rounds
-    result = Compressed(rounds * len(frames), world.now, before, life.levels())
-    tracemalloc.stop()
-    return result
+    return Compressed(rounds * len(frames), m.now, before, life.levels())
