@@ -115,6 +115,7 @@ class VirtualConnection:
         idle_timeout = phoenix.idle_timeout if transport == "websocket" else None
         self.session = Session(codec or _newest_codec(), phoenix.route, idle_timeout=idle_timeout)
         self._timers: dict[int, abc.DisposableBase] = {}
+        request.closing.listen(self._close_asked)
 
     @property
     def params(self) -> Mapping[str, Any]:
@@ -180,7 +181,6 @@ class VirtualConnection:
 
     def begin(self, script: Drawing | None) -> None:
         """Let the attempt go as drawn, or well where nothing is."""
-        self.request.closing.listen(self._close_asked)
         if self._codec is None:
             refused = ConnectionRefused(f"the server does not speak vsn {self.request.address.vsn}", status=403)
             self._clock.after(microseconds(self.phoenix.opens_after), lambda: self.drop(refused))

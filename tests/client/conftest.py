@@ -5,19 +5,11 @@ from __future__ import annotations
 import pytest
 
 from rxphoenix import Reply
-from rxphoenix.testing import VirtualPhoenix, VirtualTopic
-from rxphoenix.testing import World as MarbleWorld
-from tests.client.virtual import World
+from rxphoenix.testing import VirtualPhoenix, VirtualTopic, World
 
 
 @pytest.fixture
-def world() -> World:
-    """A whole client in virtual time."""
-    return World()
-
-
-@pytest.fixture
-def phoenix(marbles: MarbleWorld) -> VirtualPhoenix:
+def phoenix(marbles: World) -> VirtualPhoenix:
     """A server to which an attempt takes 0.1 s, and a frame too; it minds no silence."""
     return marbles.phoenix(opens_after=0.1, latency=0.1, idle_timeout=None)
 

@@ -103,6 +103,14 @@ def test_attempts_go_as_drawn(marbles: World):
     )
 
 
+def test_how_an_attempt_goes_may_be_said_until_time_passes(marbles: World):
+    phoenix = marbles.phoenix()
+    socket = phoenix.socket(reconnect_after=soon)
+    socket.connect()
+    phoenix.connects("--#")
+    marbles.expect(socket.state).to_be("n-c----(no)", STATES)
+
+
 def test_statuses_and_close_codes_are_numbers(marbles: World):
     phoenix = marbles.phoenix()
     phoenix.connects("-s", "o--k", values={"s": 503, "k": 4000})

@@ -4,341 +4,293 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable
 from typing import Any
 
 import pytest
+import reactivex
 from reactivex import Observable, abc
+from reactivex import operators as ops
 from reactivex.disposable import Disposable
+from reactivex.scheduler import ImmediateScheduler
 
 from rxphoenix import (
     ConnectionLost,
     ConnectionRefused,
     ConnectTimeout,
     Fallback,
+    Fault,
     Frame,
     InProcessMemory,
+    MalformedFrame,
+    Message,
+    Reply,
     Socket,
     WebSocket,
 )
+from rxphoenix.testing import VirtualPhoenix, World
 from rxphoenix.transports.base import CloseRequest, Closing, ConnectRequest, Opened, Transport, TransportEvent
-from tests.client.virtual import Attempt, Recorder, World
+from tests.legends import STATES, join, leave, push, said
 from tests.transports.test_base import request as any_request
 
+pytestmark = pytest.mark.marbles(frame=0.1)
+
 DAY = 24 * 60 * 60
-
-
-class Two:
-    """Two scripted transports on one clock: each opens after 0.1 s, and answers after 0.1 s."""
-
-    def __init__(self) -> None:
-        self.first, self.second = World(), World()
-        self.second.scheduler = self.first.scheduler
-        self.run = self.first.run
-        self.at = self.first.at
-        self.memory = InProcessMemory()
-
-    def socket(self, **options: Any) -> Socket:
-        fallback = Fallback(self.first, self.second, after=2.5, memory=self.memory)
-        options = {"heartbeat_interval": None, "transport": fallback} | options
-        return Socket("ws://ann:pw@phoenix.test/socket?key=s3cret", scheduler=self.first.scheduler, **options)
-
-    def states(self, socket: Socket) -> Recorder:
-        return self.first.record(socket.state)
-
-    @property
-    def started(self) -> list[tuple[float, str]]:
-        """When attempts began, and by which transport."""
-        return sorted([(at, "first") for at in self.first.started] + [(at, "second") for at in self.second.started])
-
-    @property
-    def remembered(self) -> float | None:
-        return self.memory.needed_at("ws://phoenix.test/socket")
-
-    def refuse_first(self, times: int = 1) -> None:
-        self.first.outcomes += [self.first.fails(ConnectionRefused("", status=400))] * times
+HERE = "ws://phoenix.test/socket"
+WAYS = {"w": "websocket", "l": "longpoll"}
+BAD = ConnectionRefused("", status=400)
+OFF = ConnectionRefused("off", status=404)
 
 
 @pytest.fixture
-def two() -> Two:
-    return Two()
+def phoenix(marbles: World) -> VirtualPhoenix:
+    """Both ways to it take 0.1 s, and a frame too."""
+    return marbles.phoenix(opens_after=0.1, latency=0.1, idle_timeout=None)
 
 
-def stalls(_attempt: Attempt) -> None:
-    """Nothing ever comes of it."""
+@pytest.fixture
+def memory() -> InProcessMemory:
+    return InProcessMemory()
 
 
-def opens_dead(after: float) -> Callable[[Attempt], None]:
-    """It opens, and no frame passes."""
-    return lambda attempt: attempt.world.after(after, lambda: attempt.observer.on_next(Opened(lambda _frame: None)))
+def a_socket(phoenix: VirtualPhoenix, memory: InProcessMemory, **options: Any) -> Socket:
+    fallback = Fallback(phoenix, phoenix.longpoll, after=2.5, memory=memory)
+    options = {"heartbeat_interval": None, "transport": fallback} | options
+    return phoenix.socket(endpoint="ws://ann:pw@phoenix.test/socket?key=s3cret", **options)
 
 
-def shown(states: Recorder) -> list[tuple[float, str]]:
-    return [(instant, str(state)) for instant, state in states.timeline]
+@pytest.fixture
+def socket(phoenix: VirtualPhoenix, memory: InProcessMemory) -> Socket:
+    """A socket that is needed."""
+    socket = a_socket(phoenix, memory)
+    socket.connect()
+    return socket
+
+
+def opens_dead(phoenix: VirtualPhoenix, opens: str, hangs: str) -> None:
+    """The first opens, and no frame passes."""
+    phoenix.connects(opens)
+    phoenix.hangs(hangs)
 
 
 # Falling back.
 
 
-def test_a_first_transport_that_works_is_used_once_it_has_answered_a_heartbeat(two: Two) -> None:
-    socket = two.socket()
-    states, messages = two.states(socket), two.first.record(socket.messages)
-    socket.connect()
-    two.run(1000)
-    assert shown(states) == [(0, "closed"), (0, "connecting"), (0.2, "open")]
-    assert two.first.sent == [(0.1, "- 1 phoenix heartbeat")]
-    assert messages.events == []
-    assert two.started == [(0, "first")]
-    assert two.remembered is None
+def test_a_first_transport_that_works_is_used_once_it_has_answered_a_heartbeat(
+    marbles: World, phoenix: VirtualPhoenix, memory: InProcessMemory, socket: Socket
+):
+    marbles.expect(socket.state).to_be("n-o", STATES)
+    marbles.expect(socket.messages).to_be("")
+    marbles.expect_attempts(phoenix).to_be("w", WAYS)
+    heartbeat = Message(None, "1", "phoenix", "heartbeat", {})
+    marbles.expect_frames(phoenix).to_be("-h", {"h": heartbeat}, heartbeats=True)
+    marbles.run(until="1000s")
+    assert memory.needed_at(HERE) is None
 
 
-def test_where_the_first_is_refused_the_second_is_tried_at_once(two: Two) -> None:
-    two.refuse_first()
-    socket = two.socket()
-    states, errors = two.states(socket), two.first.record(socket.errors)
-    socket.connect()
-    two.run(1000)
-    assert two.started == [(0, "first"), (0.1, "second")]
-    assert shown(states) == [(0, "closed"), (0, "connecting"), (0.2, "open")]
-    assert errors.events == []
-    assert two.second.sent == []
-    assert two.remembered == 0.2
+def test_where_the_first_is_refused_the_second_is_tried_at_once(
+    marbles: World, phoenix: VirtualPhoenix, memory: InProcessMemory, socket: Socket
+):
+    phoenix.connects("-#", error=BAD)
+    marbles.expect(socket.state).to_be("n-o", STATES)
+    marbles.expect(socket.errors).to_be("")
+    marbles.expect_attempts(phoenix).to_be("wl", WAYS)
+    marbles.expect_frames(phoenix).to_be("", heartbeats=True)
+    marbles.run(until="1000s")
+    assert memory.needed_at(HERE) == 0.2
 
 
-def test_where_the_first_stalls_the_second_is_tried_after_that_time(two: Two) -> None:
-    two.first.outcomes = [stalls]
-    socket = two.socket()
-    states = two.states(socket)
-    socket.connect()
-    two.run(1000)
-    assert two.started == [(0, "first"), (2.5, "second")]
-    assert two.first.link.disposed == 2.5
-    assert shown(states)[-1] == (2.6, "open")
+def test_where_the_first_stalls_the_second_is_tried_after_that_time(
+    marbles: World, phoenix: VirtualPhoenix, socket: Socket
+):
+    phoenix.connects("")
+    marbles.expect(socket.state).to_be("n 2.5s o", STATES)
+    marbles.expect_attempts(phoenix).to_be("w 2.4s l", WAYS)
+    marbles.run(until="1000s")
+    assert phoenix.attempts[0].ended == 2_500_000
 
 
-def test_where_the_first_opens_and_is_dead_the_second_is_tried_after_that_time_again(two: Two) -> None:
-    two.first.outcomes = [opens_dead(2.4)]
-    socket = two.socket()
-    states = two.states(socket)
-    socket.connect()
-    two.run(1000)
-    assert two.started == [(0, "first"), (4.9, "second")]
-    assert two.first.link.disposed == 4.9
-    assert shown(states) == [(0, "closed"), (0, "connecting"), (5.0, "open")]
+def test_where_the_first_opens_and_is_dead_the_second_is_tried_after_that_time_again(
+    marbles: World, phoenix: VirtualPhoenix, socket: Socket
+):
+    opens_dead(phoenix, "2.4s o", "( 2.41s x)")
+    marbles.expect(socket.state).to_be("n 4.9s o", STATES)
+    marbles.expect_attempts(phoenix).to_be("w 4.8s l", WAYS)
+    marbles.run(until="1000s")
+    assert phoenix.attempts[0].ended == 4_900_000
 
 
-def test_an_answer_at_the_last_moment_counts_and_one_too_late_does_not(two: Two) -> None:
-    for answers_after, used in ((2.49, "first"), (2.51, "second")):
-        fresh = Two()
-        fresh.first.answers_after = answers_after
-        socket = fresh.socket()
-        socket.connect()
-        fresh.run(1000)
-        assert fresh.started == [(0, "first")] + ([(2.6, "second")] if used == "second" else [])
-        assert str(socket.state.value) == "open"
+@pytest.mark.parametrize(
+    ("latency", "attempts", "opens"), [(2.49, "w", "(n 2.59s o)"), (2.51, "w 2.5s l", "(n 2.7s o)")]
+)
+def test_an_answer_at_the_last_moment_counts_and_one_too_late_does_not(
+    marbles: World, phoenix: VirtualPhoenix, socket: Socket, latency: float, attempts: str, opens: str
+):
+    phoenix.latency = latency
+    marbles.expect(socket.state).to_be(opens, STATES)
+    marbles.expect_attempts(phoenix).to_be(attempts, WAYS)
 
 
-def test_a_first_that_is_lost_before_it_answers_gives_way_too(two: Two) -> None:
-    def opens_and_drops(attempt: Attempt) -> None:
-        opens_dead(0.1)(attempt)
-        two.at(1, lambda: attempt.lose(1006))
-
-    two.first.outcomes = [opens_and_drops]
-    socket = two.socket()
-    states = two.states(socket)
-    socket.connect()
-    two.run(1000)
-    assert two.started == [(0, "first"), (1, "second")]
-    assert shown(states)[-1] == (1.1, "open")
+def test_a_first_that_is_lost_before_it_answers_gives_way_too(marbles: World, phoenix: VirtualPhoenix, socket: Socket):
+    opens_dead(phoenix, "-o 800ms #", "( 110ms x)")
+    marbles.expect(socket.state).to_be("n 1s o", STATES)
+    marbles.expect_attempts(phoenix).to_be("w 900ms l", WAYS)
 
 
-def test_what_comes_before_the_answer_is_not_lost(two: Two) -> None:
-    def chats(attempt: Attempt) -> None:
-        two.at(0.1, attempt.open)
-        two.at(0.15, lambda: attempt.receive(None, None, "room:a", "early", {}))
-        two.at(0.16, lambda: attempt.receive_raw(b"nonsense"))
-        two.at(0.3, lambda: attempt.receive(None, None, "room:a", "later", {}))
-
-    two.first.outcomes = [chats]
-    socket = two.socket()
-    messages, errors = two.first.record(socket.messages), two.first.record(socket.errors)
-    socket.connect()
-    two.run(1000)
-    assert [(instant, message.event) for instant, message in messages.timeline] == [(0.2, "early"), (0.3, "later")]
+def test_what_comes_before_the_answer_is_not_lost(marbles: World, phoenix: VirtualPhoenix, socket: Socket):
+    frames = {"e": said("early"), "n": b"nonsense", "l": said("later")}
+    phoenix.writes("( 150ms e 10ms n 140ms l)", frames)
+    marbles.expect(socket.messages).to_be("--el", frames)
     # nobody listens to the topic; the frame in the middle cannot be read
-    assert [instant for instant, _fault in errors.timeline] == [0.2, 0.2, 0.3]
+    kinds = socket.errors.pipe(ops.map(lambda fault: (fault.topic, type(fault.error))))
+    marbles.expect(kinds).to_be("( 200ms tn 100ms t)", {"t": ("room:a", MalformedFrame), "n": (None, MalformedFrame)})
 
 
-def test_all_works_over_the_second(two: Two) -> None:
-    two.refuse_first()
-    socket = two.socket()
-    reply = two.first.record(socket.channel("room:a").push("echo", {"n": 1}))
-    two.run(1000)
-    assert reply.timeline[0] == (0.4, {"n": 1})
-    assert [frame for _, frame in two.second.sent] == ["1 1 room:a phx_join", "1 2 room:a echo", "1 3 room:a phx_leave"]
+def test_all_works_over_the_second(marbles: World, phoenix: VirtualPhoenix, memory: InProcessMemory):
+    phoenix.connects("-#", error=BAD)
+    phoenix.topic("room:a").handle("echo", lambda _channel, payload: Reply("ok", payload))
+    echo = a_socket(phoenix, memory).channel("room:a").push("echo", {"n": 1})
+    marbles.expect(echo).to_be("----(r|)", {"r": {"n": 1}})
+    marbles.expect_frames(phoenix).to_be("--jel", {"j": join(1), "e": push(1, 2, "echo", {"n": 1}), "l": leave(1, 3)})
+    marbles.run(until="1s")
+    assert {frame.connection for frame in phoenix.sent} == {1}
 
 
 # Neither works.
 
 
 def test_where_neither_works_the_attempt_fails_with_what_the_first_said_and_the_next_begins_with_the_first(
-    two: Two,
-) -> None:
-    two.first.outcomes = [two.first.fails(ConnectionRefused("no", status=503, retry_after=7))]
-    two.second.outcomes = [two.second.fails(ConnectionRefused("off", status=404))]
-    socket = two.socket()
-    errors = two.first.record(socket.errors)
-    socket.connect()
-    two.run(1000)
-    ((instant, fault),) = errors.timeline
-    assert instant == 0.2
-    assert (fault.error.status, fault.error.__cause__.status) == (503, 404)
-    assert two.started == [(0, "first"), (0.1, "second"), (7.2, "first")]
-    assert two.remembered is None
+    marbles: World, phoenix: VirtualPhoenix, memory: InProcessMemory, socket: Socket
+):
+    no = ConnectionRefused("no", status=503, retry_after=7)
+    phoenix.connects("-#", error=no)
+    phoenix.longpoll.connects("-#", error=OFF)
+    errors = marbles.observe(socket.errors)
+    marbles.expect(socket.errors).to_be("--x", {"x": Fault(None, None, no)})
+    marbles.expect_attempts(phoenix).to_be("wl 7s w", WAYS)
+    marbles.run(until="1000s")
+    assert errors.values[0].error.__cause__.status == 404
+    assert memory.needed_at(HERE) is None
 
 
-@pytest.mark.parametrize("first", [stalls, opens_dead(0.0)])
+@pytest.mark.parametrize("first", ["", "o"])
 def test_where_the_first_said_nothing_the_attempt_fails_with_what_the_second_said(
-    two: Two, first: Callable[[Attempt], None]
-) -> None:
-    two.first.outcomes = [first]
-    two.second.outcomes = [two.second.fails(ConnectionRefused("off", status=404))]
-    socket = two.socket()
-    errors = two.first.record(socket.errors)
-    socket.connect()
-    two.run(1000)
-    ((instant, fault),) = errors.timeline
-    assert (instant, fault.error.status) == (2.6, 404)
-    assert isinstance(fault.error.__cause__, ConnectTimeout)
-    assert two.started == [(0, "first"), (2.5, "second"), (3.6, "first")]
+    marbles: World, phoenix: VirtualPhoenix, socket: Socket, first: str
+):
+    opens_dead(phoenix, first, "( 10ms x)")
+    phoenix.longpoll.connects("-#", error=OFF)
+    errors = marbles.observe(socket.errors)
+    marbles.expect(socket.errors).to_be("2.6s x", {"x": Fault(None, None, OFF)})
+    marbles.expect_attempts(phoenix).to_be("w 2.4s l 1s w", WAYS)
+    marbles.run(until="1000s")
+    assert isinstance(errors.values[0].error.__cause__, ConnectTimeout)
 
 
-def test_the_sockets_own_time_limit_covers_both(two: Two) -> None:
-    two.first.outcomes = [stalls]
-    two.second.outcomes = [stalls]
-    socket = two.socket(connect_timeout=4)
-    errors = two.first.record(socket.errors)
+def test_the_sockets_own_time_limit_covers_both(marbles: World, phoenix: VirtualPhoenix, memory: InProcessMemory):
+    phoenix.connects("")
+    phoenix.longpoll.connects("")
+    socket = a_socket(phoenix, memory, connect_timeout=4)
     socket.connect()
-    two.run(4)
-    assert [(instant, type(fault.error)) for instant, fault in errors.timeline] == [(4, ConnectTimeout)]
-    assert two.second.link.asked_to_close is not None
+    marbles.expect(socket.errors, "^ 3.9s !").to_be("")
+    marbles.expect(socket.errors).to_be("4s x", {"x": Fault(None, None, ConnectTimeout(4))})
+    marbles.run(until="4s")
+    assert phoenix.attempts[1].asked_to_close is not None
 
 
 # Returning.
 
 
-def test_one_that_has_worked_is_never_given_up(two: Two) -> None:
-    socket = two.socket()
-    states = two.states(socket)
-    socket.connect()
-    two.run(10)
-    two.refuse_first(3)
-    two.first.link.lose(1012)
-    two.run(20)
+def test_one_that_has_worked_is_never_given_up(marbles: World, phoenix: VirtualPhoenix, socket: Socket):
+    phoenix.connects("-o", "-#", "-#", "-#", error=BAD)
+    phoenix.drops("10s x", {"x": 1012})
     # as if there were no fallback: delays of 10 ms, then a second for each HTTP 4xx
-    assert two.started == [(0, "first"), (10.01, "first"), (11.11, "first"), (12.21, "first"), (13.31, "first")]
-    assert shown(states)[-1] == (13.41, "open")
-    assert two.second.attempts == []
+    marbles.expect_attempts(phoenix).to_be("(w 10.01s w 1.1s w 1.1s w 1.1s w)", WAYS)
+    marbles.expect(socket.state).to_be(
+        "(n 200ms o 9.8s c 10ms n 100ms c 1s n 100ms c 1s n 100ms c 1s n 100ms o)", STATES
+    )
 
 
-def test_one_that_has_worked_may_take_its_time(two: Two) -> None:
-    socket = two.socket()
-    socket.connect()
-    two.run(10)
-    two.first.opens_after = 9
-    two.first.link.lose()
-    two.run(30)
-    assert two.started == [(0, "first"), (10.01, "first")]
-    assert str(socket.state.value) == "open"
+def test_one_that_has_worked_may_take_its_time(marbles: World, phoenix: VirtualPhoenix, socket: Socket):
+    phoenix.connects("-o", "9s o")
+    phoenix.drops("10s x")
+    marbles.expect_attempts(phoenix).to_be("(w 10.01s w)", WAYS)
+    marbles.expect(socket.state).to_be("(n 200ms o 9.8s c 10ms n 9s o)", STATES)
 
 
-def test_at_each_reconnect_the_first_is_tried_again(two: Two) -> None:
-    two.refuse_first(2)
-    socket = two.socket()
-    states = two.states(socket)
-    socket.connect()
-    two.run(10)
-    two.second.link.lose()
-    two.run(30)
-    two.second.link.lose()
-    two.run(1000)
-    assert two.started == [
-        (0, "first"), (0.1, "second"),
-        (10.01, "first"), (10.11, "second"),
-        (30.01, "first"),
-    ]  # fmt: skip
-    assert shown(states)[-1] == (30.21, "open")
-    assert two.remembered is None  # it was, until the first worked
+def test_at_each_reconnect_the_first_is_tried_again(
+    marbles: World, phoenix: VirtualPhoenix, memory: InProcessMemory, socket: Socket
+):
+    phoenix.connects("-#", "-#", error=BAD)
+    phoenix.drops("10s x 19.9s x")
+    marbles.expect_attempts(phoenix).to_be("(w 100ms l 9.91s w 100ms l 19.9s w)", WAYS)
+    marbles.expect(socket.state).to_be("(n 200ms o 9.8s c 10ms n 200ms o 19.79s c 10ms n 200ms o)", STATES)
+    marbles.run(until="20s")
+    assert memory.needed_at(HERE) is not None
+    marbles.run(until="1000s")
+    assert memory.needed_at(HERE) is None  # it was, until the first worked
 
 
 # The memory.
 
 
-def test_the_next_socket_begins_with_what_was_needed_and_returns_at_its_reconnect(two: Two) -> None:
-    two.refuse_first()
-    earlier = two.socket()
-    earlier.connect()
-    two.run(10)
-    earlier.close()
-    two.run(20)
-    socket = two.socket()
-    states = two.states(socket)
+def test_the_next_socket_begins_with_what_was_needed_and_returns_at_its_reconnect(
+    marbles: World, phoenix: VirtualPhoenix, memory: InProcessMemory, socket: Socket
+):
+    phoenix.connects("-#", error=BAD)
+    phoenix.drops("30s x")
+    marbles.at("10s", socket.close)
+    later = a_socket(phoenix, memory)
+    marbles.at("20s", later.connect)
+    marbles.expect(later.state).to_be("(c 20s n 100ms o 9.9s c 10ms n 200ms o)", STATES)
+    marbles.expect_attempts(phoenix).to_be("(w 100ms l 19.9s l 10.01s w)", WAYS)
+    marbles.run(until="40s")
+    assert memory.needed_at(HERE) is None
+
+
+def test_if_what_was_needed_fails_now_the_next_attempt_begins_with_the_first(
+    marbles: World, phoenix: VirtualPhoenix, memory: InProcessMemory
+):
+    memory.remember(HERE, 0)
+    phoenix.longpoll.connects("-x", values={"x": 500})
+    socket = a_socket(phoenix, memory)
+    marbles.expect_attempts(phoenix).to_be("(l 110ms w)", WAYS)
+    marbles.expect(socket.state).to_be("(n 100ms c 10ms n 200ms o)", STATES)
     socket.connect()
-    two.run(30)
-    assert shown(states)[-1] == (20.1, "open")
-    two.second.link.lose()
-    two.run(40)
-    assert two.started == [(0, "first"), (0.1, "second"), (20, "second"), (30.01, "first")]
-    assert two.remembered is None
 
 
-def test_if_what_was_needed_fails_now_the_next_attempt_begins_with_the_first(two: Two) -> None:
-    two.memory.remember("ws://phoenix.test/socket", 0)
-    two.second.outcomes = [two.second.fails(ConnectionRefused("off", status=500))]
-    socket = two.socket()
-    socket.connect()
-    two.run(10)
-    assert two.started == [(0, "second"), (0.11, "first")]
-    assert str(socket.state.value) == "open"
+@pytest.mark.parametrize(("age", "begins"), [(0, "l"), (DAY - 1, "l"), (DAY, "w"), (-1, "w")], ids=str)
+def test_it_is_believed_for_a_day_and_not_before_its_time(
+    marbles: World, phoenix: VirtualPhoenix, memory: InProcessMemory, age: float, begins: str
+):
+    memory.remember(HERE, 1000)
+    marbles.at(1000 + age, a_socket(phoenix, memory).connect)
+    marbles.expect_attempts(phoenix).to_be(f"{1000 + age}s {begins}", WAYS)
 
 
-@pytest.mark.parametrize(
-    ("age", "begins"), [(0, "second"), (DAY - 1, "second"), (DAY, "first"), (-1, "first")], ids=str
-)
-def test_it_is_believed_for_a_day_and_not_before_its_time(two: Two, age: float, begins: str) -> None:
-    two.memory.remember("ws://phoenix.test/socket", 1000)
-    two.run(max(0, 1000 + age))
-    socket = two.socket()
-    socket.connect()
-    two.run(1000 + DAY + 1)
-    assert two.started == [(1000 + age, begins)]
+def test_using_what_is_remembered_does_not_renew_it(marbles: World, phoenix: VirtualPhoenix, memory: InProcessMemory):
+    memory.remember(HERE, 0)
+    marbles.at("100s", a_socket(phoenix, memory).connect)
+    marbles.expect_attempts(phoenix).to_be("100s l", WAYS)
+    marbles.run(until="200s")
+    assert memory.needed_at(HERE) == 0
 
 
-def test_using_what_is_remembered_does_not_renew_it(two: Two) -> None:
-    two.memory.remember("ws://phoenix.test/socket", 0)
-    two.run(100)
-    two.socket().connect()
-    two.run(200)
-    assert two.remembered == 0
+def test_another_endpoint_is_another_matter(
+    marbles: World, phoenix: VirtualPhoenix, memory: InProcessMemory, socket: Socket
+):
+    memory.remember("ws://other.test/socket", 0)
+    marbles.expect_attempts(phoenix).to_be("w", WAYS)
 
 
-def test_another_endpoint_is_another_matter(two: Two) -> None:
-    two.memory.remember("ws://other.test/socket", 0)
-    two.socket().connect()
-    two.run(10)
-    assert two.started == [(0, "first")]
-
-
-def test_without_a_memory_of_the_users_the_transport_remembers_for_its_sockets(two: Two) -> None:
-    transport = Fallback(two.first, two.second)
-    two.refuse_first()
+def test_without_a_memory_of_the_users_the_transport_remembers_for_its_sockets(
+    marbles: World, phoenix: VirtualPhoenix, memory: InProcessMemory
+):
+    transport = Fallback(phoenix, phoenix.longpoll)
+    phoenix.connects("-#", error=BAD)
     for start in (0, 10):
-        two.run(start)
-        socket = two.socket(transport=transport)
-        socket.connect()
-        two.run(start + 5)
-        socket.close()
-    assert two.started == [(0, "first"), (0.1, "second"), (10, "second")]
+        socket = a_socket(phoenix, memory, transport=transport)
+        marbles.at(start, socket.connect)
+        marbles.at(start + 5, socket.close)
+    marbles.expect_attempts(phoenix).to_be("wl 9.8s l", WAYS)
 
 
 class Forgetful:
@@ -352,27 +304,29 @@ class Forgetful:
         raise OSError("the disk is gone")
 
 
-def test_a_memory_that_raises_is_logged_and_does_not_matter(two: Two, caplog: pytest.LogCaptureFixture) -> None:
-    two.refuse_first()
-    socket = two.socket(transport=Fallback(two.first, two.second, memory=Forgetful()))
+def test_a_memory_that_raises_is_logged_and_does_not_matter(
+    marbles: World, phoenix: VirtualPhoenix, memory: InProcessMemory, caplog: pytest.LogCaptureFixture
+):
+    phoenix.connects("-#", error=BAD)
+    phoenix.drops("5s x")
+    socket = a_socket(phoenix, memory, transport=Fallback(phoenix, phoenix.longpoll, memory=Forgetful()))
+    marbles.expect_attempts(phoenix).to_be("(w 100ms l 4.91s w)", WAYS)
+    marbles.expect(socket.state).to_be("(cn 200ms o 4.8s c 10ms n 200ms o)", STATES)
     with caplog.at_level(logging.WARNING, "rxphoenix"):
-        socket.connect()
-        two.run(5)
-        assert str(socket.state.value) == "open"
-        two.second.link.lose()
-        two.run(10)
-    assert two.started == [(0, "first"), (0.1, "second"), (5.01, "first")]
+        marbles.at(0, socket.connect)
+        marbles.run(until="10s")
     raised = [record for record in caplog.records if record.message == "the memory of a fallback raised"]
     assert len(raised) == 3
 
 
-def test_falling_back_is_logged_without_a_secret(two: Two, caplog: pytest.LogCaptureFixture) -> None:
-    two.refuse_first()
+def test_falling_back_is_logged_without_a_secret(
+    marbles: World, phoenix: VirtualPhoenix, socket: Socket, caplog: pytest.LogCaptureFixture
+):
+    phoenix.connects("-#", error=BAD)
     with caplog.at_level(logging.INFO, "rxphoenix"):
-        two.socket().connect()
-        two.run(5)
+        marbles.run(until="5s")
     assert [record.message for record in caplog.records] == [
-        "ws://phoenix.test/socket: connected by World, where World did not work"
+        "ws://phoenix.test/socket: connected by VirtualTransport, where VirtualPhoenix did not work"
     ]
 
 
@@ -383,68 +337,55 @@ PHASES = {"the first connects": 0.05, "the first is examined": 1.0, "the second 
 
 
 @pytest.mark.parametrize("instant", PHASES.values(), ids=PHASES.keys())
-def test_a_close_reaches_whichever_transport_is_at_work(two: Two, instant: float) -> None:
-    two.first.outcomes = [opens_dead(0.1)]
-    socket = two.socket()
-    socket.connect()
-    two.run(instant)
-    socket.disconnect(4001, "bye")
-    ended = two.first.record(socket.state)
-    two.run(100)
-    link = two.first.link if instant < 2.6 else two.second.link
-    assert link.asked_to_close is not None
-    at, request = link.asked_to_close
-    assert (at, request.code, request.reason) == (instant, 4001, "bye")
-    assert two.started == [(0, "first")] + ([(2.6, "second")] if instant > 2.6 else [])
-    assert ended.values[-1].value == "closed"
+def test_a_close_reaches_whichever_transport_is_at_work(
+    marbles: World, phoenix: VirtualPhoenix, socket: Socket, instant: float
+):
+    opens_dead(phoenix, "-o", "( 110ms x)")
+    marbles.at(instant, lambda: socket.disconnect(4001, "bye"))
+    marbles.expect_attempts(phoenix).to_be("w 2.5s l" if instant > 2.6 else "w", WAYS)
+    marbles.run(until="100s")
+    assert phoenix.attempts[-1].asked_to_close == (round(instant * 1_000_000), 4001, "bye")
+    assert socket.state.value == "closed"
 
 
 @pytest.mark.parametrize("instant", PHASES.values(), ids=PHASES.keys())
-def test_disposing_abandons_whichever_transport_is_at_work(two: Two, instant: float) -> None:
-    two.first.outcomes = [opens_dead(0.1)]
-    events: list[Any] = []
-    request = request_at(two)
-    subscription = Fallback(two.first, two.second).connect(request).subscribe(events.append, events.append)
-    two.run(instant)
-    seen = len(events)
-    subscription.dispose()
-    subscription.dispose()
-    two.run(100)
-    assert (two.first.link if instant < 2.6 else two.second.link).disposed == instant
-    assert two.started == [(0, "first")] + ([(2.6, "second")] if instant > 2.6 else [])
-    assert len(events) == seen
+def test_disposing_abandons_whichever_transport_is_at_work(marbles: World, phoenix: VirtualPhoenix, instant: float):
+    opens_dead(phoenix, "-o", "( 110ms x)")
+    events = marbles.observe(Fallback(phoenix, phoenix.longpoll).connect(request_at(marbles)))
+    marbles.run(until=instant)
+    seen = str(events)
+    events.dispose()
+    events.dispose()
+    marbles.expect_attempts(phoenix).to_be("w 2.5s l" if instant > 2.6 else "w", WAYS)
+    marbles.run(until="100s")
+    assert phoenix.attempts[-1].ended == round(instant * 1_000_000)
+    assert str(events) == seen
 
 
-def request_at(two: Two, closing: Closing | None = None) -> ConnectRequest:
+def request_at(marbles: World, closing: Closing | None = None) -> ConnectRequest:
     given = any_request()
-    return ConnectRequest(given.address, two.first.scheduler, closing or Closing(), given.ping)
+    return ConnectRequest(given.address, marbles.scheduler, closing or Closing(), given.ping)
 
 
-@pytest.mark.parametrize("answers", ["late", "not at all", "with an error"])
-def test_a_close_that_the_first_does_not_grant_is_granted_when_its_time_is_over(two: Two, answers: str) -> None:
-    two.first.outcomes = [stalls]
-    two.first.closes_after = 1.0 if answers == "late" else None
-    closing, events = Closing(), list[Any]()
-    Fallback(two.first, two.second).connect(request_at(two, closing)).subscribe(
-        events.append, events.append, lambda: events.append(two.first.now)
-    )
-    two.run(0.5)
+@pytest.mark.parametrize(
+    ("answers", "granted"), [("late", "1.5s |"), ("not at all", "2.5s |"), ("with an error", "1s |")]
+)
+def test_a_close_that_the_first_does_not_grant_is_granted_when_its_time_is_over(
+    marbles: World, phoenix: VirtualPhoenix, answers: str, granted: str
+):
+    phoenix.connects("--------- 100ms #" if answers == "with an error" else "")
+    phoenix.closes_after = 1.0 if answers == "late" else None
+    closing = Closing()
+    marbles.expect(Fallback(phoenix, phoenix.longpoll).connect(request_at(marbles, closing))).to_be(granted)
+    marbles.at("500ms", lambda: closing.request(CloseRequest()))
+    marbles.expect_attempts(phoenix).to_be("w", WAYS)
+
+
+def test_a_close_before_it_is_subscribed_completes_it_and_connects_nothing(marbles: World, phoenix: VirtualPhoenix):
+    closing = Closing()
     closing.request(CloseRequest())
-    if answers == "with an error":
-        two.at(1, lambda: two.first.link.fail(ConnectionRefused("no")))
-    two.run(100)
-    assert events == [{"late": 1.5, "not at all": 2.5, "with an error": 1.0}[answers]]
-    assert two.second.attempts == []
-
-
-def test_a_close_before_it_is_subscribed_completes_it_and_connects_nothing(two: Two) -> None:
-    closing, events = Closing(), list[Any]()
-    closing.request(CloseRequest())
-    Fallback(two.first, two.second).connect(request_at(two, closing)).subscribe(
-        events.append, events.append, lambda: events.append("completed")
-    )
-    two.run(100)
-    assert (events, two.started) == (["completed"], [])
+    marbles.expect(Fallback(phoenix, phoenix.longpoll).connect(request_at(marbles, closing))).to_be("|")
+    marbles.expect_attempts(phoenix).to_be("")
 
 
 # Transports of a user's own.
@@ -455,86 +396,85 @@ class Raises:
         raise ZeroDivisionError
 
 
-class FailsAtOnce:
+class Scripted:
+    """A transport that is an observable."""
+
+    def __init__(self, observable: Observable[TransportEvent]) -> None:
+        self.observable = observable
+
     def connect(self, request: ConnectRequest) -> Observable[TransportEvent]:
-        def subscribe(
-            observer: abc.ObserverBase[TransportEvent], scheduler: abc.SchedulerBase | None = None
-        ) -> abc.DisposableBase:
-            observer.on_error(ConnectionRefused("at once"))
-            return Disposable()
-
-        return Observable(subscribe)
+        return self.observable
 
 
-class FailsAndRaises:
-    def connect(self, request: ConnectRequest) -> Observable[TransportEvent]:
-        def subscribe(
-            observer: abc.ObserverBase[TransportEvent], scheduler: abc.SchedulerBase | None = None
-        ) -> abc.DisposableBase:
-            observer.on_error(ConnectionRefused("at once"))
-            raise ZeroDivisionError
-
-        return Observable(subscribe)
+def fails_and_raises(observer: abc.ObserverBase[TransportEvent], _scheduler: object = None) -> abc.DisposableBase:
+    observer.on_error(ConnectionRefused("at once"))
+    raise ZeroDivisionError
 
 
-@pytest.mark.parametrize("first", [Raises(), FailsAtOnce(), FailsAndRaises()])
-def test_a_transport_that_fails_inside_the_call_gives_way_too(two: Two, first: Transport) -> None:
-    socket = two.socket(transport=Fallback(first, two.second))
+FAILS_AT_ONCE = Scripted(reactivex.throw(ConnectionRefused("at once"), ImmediateScheduler()))
+
+
+@pytest.mark.parametrize("first", [Raises(), FAILS_AT_ONCE, Scripted(Observable(fails_and_raises))])
+def test_a_transport_that_fails_inside_the_call_gives_way_too(
+    marbles: World, phoenix: VirtualPhoenix, memory: InProcessMemory, first: Transport
+):
+    socket = a_socket(phoenix, memory, transport=Fallback(first, phoenix.longpoll))
     socket.connect()
-    two.run(10)
-    assert two.started == [(0, "second")]
-    assert str(socket.state.value) == "open"
+    marbles.expect_attempts(phoenix).to_be("l", WAYS)
+    marbles.expect(socket.state).to_be("no", STATES)
 
 
-def test_both_may_fail_inside_the_call(two: Two) -> None:
-    socket = two.socket(transport=Fallback(Raises(), Raises()))
-    errors = two.first.record(socket.errors)
+def test_both_may_fail_inside_the_call(marbles: World, phoenix: VirtualPhoenix, memory: InProcessMemory):
+    socket = a_socket(phoenix, memory, transport=Fallback(Raises(), Raises()))
     socket.connect()
-    two.run(0.005)
-    assert [type(fault.error) for _, fault in errors.timeline] == [ConnectionRefused]
+    kinds = socket.errors.pipe(ops.map(lambda fault: type(fault.error)))
+    marbles.expect(kinds, "(^ 5ms !)").to_be("x", {"x": ConnectionRefused})
 
 
-def test_one_that_completes_unasked_is_a_failure_like_any_other(two: Two) -> None:
-    two.first.outcomes = [lambda attempt: two.at(0.1, attempt.finish)]
-    socket = two.socket()
-    errors = two.first.record(socket.errors)
+def test_one_that_completes_unasked_is_a_failure_like_any_other(
+    marbles: World, phoenix: VirtualPhoenix, memory: InProcessMemory
+):
+    socket = a_socket(phoenix, memory, transport=Fallback(Scripted(marbles.cold("-|")), phoenix.longpoll))
     socket.connect()
-    two.run(10)
-    assert errors.events == []
-    assert two.started == [(0, "first"), (0.1, "second")]
+    marbles.expect(socket.errors).to_be("")
+    marbles.expect_attempts(phoenix).to_be("-l", WAYS)
 
 
-def test_an_open_one_that_completes_unasked_is_a_loss(two: Two) -> None:
-    socket = two.socket()
-    errors = two.first.record(socket.errors)
+def test_an_open_one_that_completes_unasked_is_a_loss(marbles: World, phoenix: VirtualPhoenix, memory: InProcessMemory):
+    answer = Frame(b'[null,"1","phoenix","phx_reply",{"status":"ok","response":{}}]')
+    first = marbles.cold("-oa 9.7s |", {"o": Opened(lambda _frame: None), "a": answer})
+    socket = a_socket(phoenix, memory, transport=Fallback(Scripted(first), phoenix.longpoll))
     socket.connect()
-    two.run(10)
-    two.first.link.finish()
-    two.run(20)
-    assert [str(fault.error) for _, fault in errors.timeline] == ["connection lost: the transport ended"]
-    assert two.started == [(0, "first"), (10.01, "first")]
+    ended = Fault(None, None, ConnectionLost("the transport ended"))
+    marbles.expect(socket.errors, "^ 11s !").to_be("10s x", {"x": ended})
+    marbles.run(until="11s")
+    assert [began for began, _ended in first.subscriptions] == [0, 10_010_000]
 
 
-def test_a_late_word_of_the_first_is_not_heard(two: Two) -> None:
-    two.first.outcomes = [stalls]
-    socket = two.socket()
-    states, errors = two.states(socket), two.first.record(socket.errors)
+def test_a_late_word_of_the_first_is_not_heard(marbles: World, phoenix: VirtualPhoenix, memory: InProcessMemory):
+    heedless: list[abc.ObserverBase[TransportEvent]] = []
+
+    def subscribe(observer: abc.ObserverBase[TransportEvent], _scheduler: object = None) -> abc.DisposableBase:
+        heedless.append(observer)
+        return Disposable()
+
+    transport = Fallback(Scripted(Observable(subscribe)), phoenix.longpoll, after=2.5)
+    socket = a_socket(phoenix, memory, transport=transport)
     socket.connect()
-    two.at(5, lambda: two.first.link.observer.on_next(Opened(lambda _frame: None)))
-    two.at(6, lambda: two.first.link.observer.on_next(Frame(b'[null,null,"a","b",{}]')))
-    two.at(7, lambda: two.first.link.observer.on_error(ConnectionLost()))
-    two.run(1000)
-    assert shown(states)[-1] == (2.6, "open")
-    assert errors.events == []
+    marbles.expect(socket.state).to_be("n 2.5s o", STATES)
+    marbles.expect(socket.errors).to_be("")
+    marbles.at("5s", lambda: heedless[0].on_next(Opened(lambda _frame: None)))
+    marbles.at("6s", lambda: heedless[0].on_next(Frame(b'[null,null,"a","b",{}]')))
+    marbles.at("7s", lambda: heedless[0].on_error(ConnectionLost()))
 
 
 # Arguments.
 
 
 @pytest.mark.parametrize("after", [0, -1, float("inf"), float("nan")])
-def test_a_time_that_is_none_is_refused(two: Two, after: float) -> None:
+def test_a_time_that_is_none_is_refused(phoenix: VirtualPhoenix, after: float):
     with pytest.raises(ValueError, match=f"after must be a positive number of seconds, not {after!r}"):
-        Fallback(two.first, two.second, after=after)
+        Fallback(phoenix, phoenix.longpoll, after=after)
 
 
 @pytest.mark.parametrize(
@@ -547,21 +487,25 @@ def test_a_time_that_is_none_is_refused(two: Two, after: float) -> None:
         ({"memory": InProcessMemory}, "memory must be an object with needed_at"),
     ],
 )
-def test_what_is_none_is_refused_at_the_call(two: Two, arguments: dict[str, Any], words: str) -> None:
-    usual: dict[str, Any] = {"first": two.first, "second": two.second}
+def test_what_is_none_is_refused_at_the_call(phoenix: VirtualPhoenix, arguments: dict[str, Any], words: str):
+    usual: dict[str, Any] = {"first": phoenix, "second": phoenix.longpoll}
     with pytest.raises(TypeError, match=re.escape(words)):
         Fallback(**usual | arguments)
 
 
 @pytest.mark.parametrize(("connect_timeout", "fits"), [(5.1, True), (5, False)])
 def test_a_time_that_leaves_none_to_fall_back_is_warned_of_once(
-    two: Two, caplog: pytest.LogCaptureFixture, connect_timeout: float, fits: bool
-) -> None:
-    socket = two.socket(connect_timeout=connect_timeout)
+    marbles: World,
+    phoenix: VirtualPhoenix,
+    memory: InProcessMemory,
+    caplog: pytest.LogCaptureFixture,
+    connect_timeout: float,
+    fits: bool,
+):
+    socket = a_socket(phoenix, memory, connect_timeout=connect_timeout)
     socket.connect()
-    two.run(1)
-    socket.reconnect()
-    two.run(2)
+    marbles.at("1s", socket.reconnect)
+    marbles.run(until="2s")
     warning = (
         "ws://phoenix.test/socket: a fallback after 2.5 s may wait for twice as long, and of 5 s that leaves no time "
         "to connect; give it a smaller after=, or the socket a longer connect_timeout="
@@ -569,20 +513,11 @@ def test_a_time_that_leaves_none_to_fall_back_is_warned_of_once(
     assert [record.getMessage() for record in caplog.records] == ([] if fits else [warning])
 
 
-def test_a_first_transport_that_floods_before_it_answers_is_one_that_does_not_work(two: Two) -> None:
-    two.first.ignores("heartbeat")
-    socket = two.socket()
-    states, messages = two.states(socket), two.first.record(socket.messages)
-
-    def flood() -> None:
-        for _ in range(2_000):
-            two.first.link.receive(None, None, "room:a", "news", "x" * 1_000)
-
-    two.at(0.5, flood)
-    lease = socket.connect()
-    two.run(1000)
-    assert two.started == [(0, "first"), (0.5, "second")]
-    assert shown(states) == [(0, "closed"), (0, "connecting"), (0.6, "open")]
-    assert messages.events == []
-    lease.dispose()
-    two.run(1001)
+def test_a_first_transport_that_floods_before_it_answers_is_one_that_does_not_work(
+    marbles: World, phoenix: VirtualPhoenix, socket: Socket
+):
+    opens_dead(phoenix, "-o", "( 110ms x)")
+    phoenix.writes(f"500ms ({'m' * 2_000})", {"m": said("news", "x" * 1_000)})
+    marbles.expect(socket.state).to_be("n-----o", STATES)
+    marbles.expect(socket.messages).to_be("")
+    marbles.expect_attempts(phoenix).to_be("w----l", WAYS)
