@@ -150,7 +150,7 @@ class Connection:
         if self._owner is None:
             return
         options = self._options
-        self._timer.start(options.connect_timeout, self._took_too_long)
+        self._timer.limit(options.connect_timeout, self._took_too_long)
 
         def with_params(params: Params) -> None:
             self._provide(options.auth_token, reason, lambda token: with_token(params, token))

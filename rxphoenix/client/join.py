@@ -253,7 +253,7 @@ class Join:
     def _timed_out(self) -> None:
         remaining = self.deadline() - self._context.clock.monotonic()
         if remaining > TOLERANCE:
-            self._timer.start(remaining, self._timed_out)
+            self._timer.limit(remaining, self._timed_out)
             return
         self._say_goodbye()
         self._fault(JoinTimeout(self.topic.name, self.options.timeout))

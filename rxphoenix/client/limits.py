@@ -3,6 +3,9 @@
 A push or a join has a limit each, of the same seconds as a rule, and nearly all are answered long before. What is begun
 first ends first, so one timer for the first of them will do; starting and stopping a limit costs next to nothing.
 
+If the loop was blocked, a limit is reached late, and what was waited for may be there unread: it is believed a second
+after.
+
 What lives here: the limits of one socket. What does not: what happens at the end of one (``timer.py`` has it).
 """
 
@@ -19,6 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["Limit", "Limited", "Limits"]
 
 _TOLERANCE = 1e-4
+_LATE = _REPRIEVE = 1.0
+"""Seconds: a limit that is reached so late was passed while the loop was blocked, and is put off once by as much."""
 
 
 class Limited(Protocol):
@@ -38,13 +43,14 @@ class Limit:
         unused: called when nobody is left who has it.
     """
 
-    __slots__ = ("_context", "_pending", "_seconds", "_unused", "waiting")
+    __slots__ = ("_believed_until", "_context", "_pending", "_seconds", "_unused", "waiting")
 
     def __init__(self, context: Context, seconds: float, unused: Callable[[float], object]) -> None:
         self._context = context
         self._seconds = seconds
         self._unused = unused
         self._pending: abc.DisposableBase | None = None
+        self._believed_until = float("-inf")
         self.waiting: dict[Limited, float] = {}
         """Who has it, and until when, in the order of their ends; whoever is to end no more takes itself out."""
 
@@ -61,7 +67,10 @@ class Limit:
         if first is None:
             self._unused(self._seconds)
             return
-        remaining = round(self.waiting[first] - self._context.clock.monotonic(), 6)
+        now = self._context.clock.monotonic()
+        remaining = round(self.waiting[first] - now, 6)
+        if remaining < -_LATE and now > self._believed_until:
+            remaining, self._believed_until = _REPRIEVE, now + _REPRIEVE + _LATE
         if remaining > _TOLERANCE:
             self._pending = self._context.later(remaining, self._look)
             return

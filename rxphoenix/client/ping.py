@@ -49,5 +49,5 @@ class Ping(Single[float]):
             subscriber.error(HeartbeatTimeout(self._timeout))
 
         ref = connection.ping(answered, failed)
-        timer.start(self._timeout, expired)
+        timer.limit(self._timeout, expired)
         subscriber.on_dispose = give_up

@@ -48,7 +48,7 @@ class Timer:
         pending = self._pending = self._context.later(seconds, fire)
 
     def limit(self, seconds: float, action: Callable[[], object]) -> None:
-        """Do something after a time, in seconds, as ``start`` does: for what is nearly always stopped before."""
+        """Do something when what is waited for has taken too long, in seconds; see ``limits.py``."""
         self.stop()
         self._action = action
         self._limit = self._context.limits.begin(self, seconds)

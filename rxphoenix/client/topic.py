@@ -182,7 +182,7 @@ class Leaving:
         if connection is None or join_ref is None:
             self._timer.start(0, self.done)
         else:
-            self._timer.start(timeout, self.done)
+            self._timer.limit(timeout, self.done)
             self._ref = connection.leave(join_ref, topic.name, self.done)
 
     def wait(self, on_left: Callable[[], object]) -> None:

@@ -9,7 +9,7 @@ import asyncio
 import socket as sockets
 import struct
 from collections import deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
@@ -58,7 +58,10 @@ class Proxy:
         self.is_out = False
         self.names = Names()
         self.pairs: set[_Pair] = set()
+        self.merged = 0
+        """How many units went in one segment with another."""
         self._server_port = server_port
+        self._later: list[asyncio.TimerHandle] = []
 
     @property
     def url(self) -> str:
@@ -86,10 +89,14 @@ class Proxy:
         self.is_out = True
         for pair in self.pairs:
             pair.stall()
-        asyncio.get_running_loop().call_later(OUTAGE, self._come_back)
+        self.later(OUTAGE, self._come_back)
 
     def _come_back(self) -> None:
         self.is_out = False
+
+    def later(self, seconds: float, action: Callable[[], None]) -> None:
+        """Do something after a time, unless the test is over by then."""
+        self._later.append(asyncio.get_running_loop().call_later(seconds, action))
 
     async def connect(self, pair: _Pair) -> None:
         """Find the server for a client that has connected."""
@@ -100,6 +107,8 @@ class Proxy:
 
     async def close(self) -> None:
         """Forget all connections that were forgotten by neither end."""
+        for timer in self._later:
+            timer.cancel()
         for pair in tuple(self.pairs):
             pair.abort()
         while self.pairs:  # noqa: ASYNC110
@@ -229,14 +238,14 @@ class _End(asyncio.Protocol):
                 return
             case "delay":
                 self._is_holding = True
-                asyncio.get_running_loop().call_later(DELAY, self._stop_holding)
+                pair.proxy.later(DELAY, self._stop_holding)
             case "split":
                 self._waiting.extend(data[index : index + 1] for index in range(len(data)))
                 self._go_on()
                 return
             case "merge":
                 self._merging = []
-                asyncio.get_running_loop().call_later(TOGETHER, self._stop_merging)
+                pair.proxy.later(TOGETHER, self._stop_merging)
             case "corrupt head":
                 data = bytes([data[0] ^ 0x70]) + data[1:]
             case "corrupt body":
@@ -250,6 +259,7 @@ class _End(asyncio.Protocol):
         if self._merging is not None:
             self._merging.append(data)
             if len(self._merging) > 1:
+                self.pair.proxy.merged += 1
                 self._stop_merging()
         else:
             self._waiting.append(data)

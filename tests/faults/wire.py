@@ -108,7 +108,7 @@ class Exchange:
         if " 101 " in head:
             self._upgraded = True
         names = {f"{request} answer"}
-        if request == "poll":
+        if request == "poll" and " 200 " in head:
             if "content-encoding: gzip" in head.lower():
                 payload = gzip.decompress(payload)
             messages = [json.loads(message) for message in json.loads(payload)["messages"]]
