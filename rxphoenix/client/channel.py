@@ -266,8 +266,8 @@ class Channel(Messages):
         """Take a lease of the channel: join, and stay joined until it is given back.
 
         Returns:
-            A disposable. As ``async with channel.hold() as reply:`` it waits for the answer to the join, and
-            raises ``JoinRefused`` and its like there.
+            A disposable. As ``async with channel.hold() as reply:``, or ``with`` where no loop runs, it waits for the
+            answer to the join, and raises ``JoinRefused`` and its like there.
 
         Raises:
             WrongThread, NoEventLoop: see ``subscribe``.

@@ -73,7 +73,8 @@ class Socket(SocketStreams):
         linger: seconds that a topic or the connection outlives its last lease.
         max_held_pushes: how many pushes a topic holds until it is joined; one more is ``PushBufferFull``.
         serializer: how messages are written, ``JSONSerializer()`` by default.
-        scheduler: where all time comes from, by default an ``AsyncIOScheduler`` on the running loop.
+        scheduler: where all time comes from, by default an ``AsyncIOScheduler`` on the running loop. With an
+            ``AsyncIOThreadSafeScheduler`` the socket may be used from any thread.
         session: an ``aiohttp.ClientSession`` to use; it is not closed.
         random: the source of randomness that spreads delays of 1 s and more by a quarter; in virtual time none.
 

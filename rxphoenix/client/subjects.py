@@ -173,7 +173,7 @@ class Stream(Observable[_T]):
 
         Raises:
             TypeError: ``on_next`` is an ``async def`` function.
-            WrongThread: the socket lives on another thread.
+            WrongThread: the socket lives on another thread, and its scheduler takes no calls from this one.
             NoEventLoop: the socket has no scheduler, and no event loop runs here.
         """
         receive = on_next

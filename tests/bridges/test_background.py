@@ -25,6 +25,7 @@ from rxphoenix import (
     NotConnected,
     PushInterrupted,
     PushRefused,
+    Single,
     Socket,
     SocketClosed,
     Stream,
@@ -36,13 +37,12 @@ from rxphoenix import (
     map_async,
     retry_backoff,
 )
+from rxphoenix.client.subjects import Subscriber
 from rxphoenix.server import PhoenixServer
 from rxphoenix.server.applications.conformance import conformance_application
 from rxphoenix.testing import marbles
+from tests.bridges.pause import LONG, Pause
 from tests.house.background import in_background
-
-LONG = 20.0
-"""Seconds that no wait of a test lasts, unless it fails."""
 
 
 @pytest.fixture(scope="module")
@@ -65,21 +65,12 @@ def socket(bg: Background, url: str) -> Socket:
     return bg.socket(url)
 
 
-class Pause:
-    """Something to call on the loop's thread that holds the loop up until it is let go."""
-
-    def __init__(self) -> None:
-        self.begun = threading.Event()
-        self.go_on = threading.Event()
-
-    def __call__(self, *_: object) -> None:
-        self.begun.set()
-        assert self.go_on.wait(LONG)
-
-    def hold_up(self, socket: Socket) -> None:
-        """Hold up the loop of a socket, from now on."""
-        socket.state.pipe(ops.take(1)).subscribe(self)
-        assert self.begun.wait(LONG)
+def hold_up(socket: Socket) -> Pause:
+    """Hold up the loop of a socket, from now on."""
+    pause = Pause()
+    socket.state.pipe(ops.take(1)).subscribe(pause)
+    assert pause.begun.wait(LONG)
+    return pause
 
 
 def settled(socket: Socket) -> None:
@@ -209,8 +200,7 @@ def test_calls_of_one_thread_take_effect_in_their_order(socket: Socket) -> None:
 
 
 def test_no_call_waits_for_the_loop(socket: Socket) -> None:
-    pause = Pause()
-    pause.hold_up(socket)
+    pause = hold_up(socket)
     room = socket.channel("room:a")
     subscription = room.subscribe()  # none of these would return
     lease = socket.connect()
@@ -227,8 +217,7 @@ def test_no_call_waits_for_the_loop(socket: Socket) -> None:
 
 def test_what_is_disposed_before_the_loop_gets_to_it_never_begins(socket: Socket) -> None:
     sent: list[Any] = []
-    pause = Pause()
-    pause.hold_up(socket)
+    pause = hold_up(socket)
     states: list[str] = []
     socket.state.subscribe(lambda state: states.append(state))
     for _ in range(3):
@@ -241,6 +230,21 @@ def test_what_is_disposed_before_the_loop_gets_to_it_never_begins(socket: Socket
     socket.wait_closed().run(timeout=LONG)
     assert states == ["closed"]
     assert sent == []
+
+
+def test_what_is_disposed_while_the_loop_begins_it_is_given_back(socket: Socket) -> None:
+    pause, released = Pause(), threading.Event()
+
+    def start(subscriber: Subscriber[None]) -> None:
+        pause()
+        subscriber.on_dispose = released.set
+
+    subscription = Single(socket._context, start).subscribe()
+    assert pause.begun.wait(LONG)
+    subscription.dispose()
+    assert not released.is_set()
+    pause.go_on.set()
+    assert released.wait(LONG)
 
 
 def test_after_dispose_nothing_is_called(socket: Socket) -> None:
@@ -600,8 +604,7 @@ def test_a_callback_may_close_it(url: str) -> None:
 def test_a_callback_that_blocks_holds_closing_up_for_a_while_only(url: str, caplog: pytest.LogCaptureFixture) -> None:
     bg = background()
     socket = bg.socket(url)
-    pause = Pause()
-    pause.hold_up(socket)
+    pause = hold_up(socket)
     bg.close(timeout=0.01)
     assert "did not end within 0.01 s" in caplog.text
     assert "self.go_on.wait" in caplog.text  # where it is blocked

@@ -15,8 +15,7 @@ from reactivex import operators as ops
 
 from rxphoenix import NoEventLoop, WrongThread
 from rxphoenix.bridges.background_scheduler import BackgroundScheduler
-
-LONG = 20.0
+from tests.bridges.pause import LONG, Pause
 
 
 class LoopThread:
@@ -70,21 +69,9 @@ def test_actions_are_run_there_in_order_wherever_they_come_from(there: LoopThrea
     assert seen == [(7, True), (1, True), (2, True), (3, True), (4, True)]
 
 
-class HoldUp:
-    """An action that holds the loop up until it is let go on."""
-
-    def __init__(self) -> None:
-        self.begun = threading.Event()
-        self.go_on = threading.Event()
-
-    def __call__(self, *_: object) -> None:
-        self.begun.set()
-        assert self.go_on.wait(LONG)
-
-
 def test_what_is_disposed_is_not_run(there: LoopThread) -> None:
     seen: list[str] = []
-    hold_up = HoldUp()
+    hold_up = Pause()
     there.scheduler.schedule(hold_up)
     assert hold_up.begun.wait(LONG)
     there.scheduler.schedule(lambda *_: soon.dispose())
@@ -123,7 +110,7 @@ def test_timers_run_there_and_can_be_disposed_from_anywhere(there: LoopThread) -
 
 def test_a_timer_that_is_due_already_does_not_fire_once_it_is_disposed(there: LoopThread) -> None:
     seen: list[str] = []
-    first, second = HoldUp(), HoldUp()
+    first, second = Pause(), Pause()
     there.scheduler.schedule(first)
     assert first.begun.wait(LONG)
     there.scheduler.schedule_relative(0.001, second)
