@@ -17,6 +17,7 @@ from rxphoenix.bridges.tasks import cancel, loop_here, no_loop, outcome_of, rais
 from rxphoenix.client.context import Context
 from rxphoenix.client.origins import notice
 from rxphoenix.client.waiting import Waiter
+from rxphoenix.tasks import begin
 
 __all__ = ["from_async_iterable"]
 
@@ -95,7 +96,7 @@ class _Running(Generic[_T]):
 
     def begin(self, loop: asyncio.AbstractEventLoop) -> None:
         """Iterate, from the next turn of the loop on."""
-        self._task = loop.create_task(self._run(), name="rxphoenix from_async_iterable")
+        self._task = begin(loop, self._run(), "rxphoenix from_async_iterable")
         self._task.add_done_callback(self._ended)
 
     def dispose(self) -> None:

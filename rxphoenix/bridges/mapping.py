@@ -19,6 +19,7 @@ from rxphoenix.bridges.buffer import Buffer, Overflow
 from rxphoenix.bridges.intake import Intake
 from rxphoenix.bridges.tasks import call_on, cancel, loop_here, no_loop, outcome_of, raise_on
 from rxphoenix.client.socket import Socket
+from rxphoenix.tasks import begin
 
 __all__ = ["map_async"]
 
@@ -153,7 +154,7 @@ class _Mapping(Intake[_T], Generic[_T, _R]):
 
     def _start(self, value: _T) -> None:
         assert self._loop is not None
-        task = self._loop.create_task(self._work_on(value), name="rxphoenix map_async")
+        task = begin(self._loop, self._work_on(value), "rxphoenix map_async")
         self._tasks.append(task)
         task.add_done_callback(self._done)
 

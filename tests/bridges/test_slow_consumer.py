@@ -10,7 +10,21 @@ import pytest
 from reactivex import operators as ops
 from reactivex.scheduler import EventLoopScheduler
 
-from rxphoenix import Fallback, LongPoll, Overflow, Socket, Transport, WebSocket, background, iterate
+from rxphoenix import (
+    BlockedTooLong,
+    ConnectionLost,
+    Fallback,
+    Iteration,
+    LongPoll,
+    Overflow,
+    Payload,
+    PicoWebSocket,
+    Socket,
+    Transport,
+    WebSocket,
+    background,
+    iterate,
+)
 from rxphoenix.client.socket_streams import context_of
 from rxphoenix.server import Endpoint, PhoenixServer, ServerChannel, ServerSocket
 from rxphoenix.server.applications.conformance import conformance_application
@@ -63,7 +77,11 @@ async def test_a_slow_loop_receives_a_hundred_thousand_messages_in_order() -> No
         assert UNSENT <= most_unsent < UNSENT + 1000
 
 
-@pytest.mark.parametrize("transport", [LongPoll(), Fallback(WebSocket(), LongPoll())], ids=["longpoll", "fallback"])
+@pytest.mark.parametrize(
+    "transport",
+    [PicoWebSocket(), LongPoll(), Fallback(WebSocket(), LongPoll())],
+    ids=["picows", "longpoll", "fallback"],
+)
 async def test_so_it_does_by_every_transport(transport: Transport) -> None:
     async with PhoenixServer(application()) as server, Socket(server.url + "/socket", transport=transport) as socket:
         channel, got = socket.channel("numbers:1"), list[int]()
@@ -123,3 +141,43 @@ def test_a_loop_on_another_thread_holds_the_socket_back_as_well() -> None:
         with items:
             assert [payload["i"] for payload in islice(items, 2000)] == list(range(2000))
         assert (items.exceeded, items.dropped) == (0, 0)
+
+
+class Flood(ServerChannel[ServerSocket]):
+    """A channel that pushes more than the network holds."""
+
+    async def handle_in(self, event: str, payload: Payload) -> None:
+        for number in range(1000):
+            self.push("n", {"i": number, "padding": "x" * 100_000})
+
+
+@pytest.mark.parametrize("block_for", [0.1, 20])
+async def test_a_bound_below_the_patience_of_the_server_keeps_the_connection(block_for: float) -> None:
+    endpoint = Endpoint()
+    endpoint.socket("/socket", ServerSocket, channels={"flood": Flood}, send_timeout=1)
+    async with PhoenixServer(endpoint) as server, Socket(server.url + "/socket") as socket:
+        reported: asyncio.Queue[Exception] = asyncio.Queue()
+        socket.errors.subscribe(lambda fault: reported.put_nowait(fault.error))
+        channel = socket.channel("flood")
+        numbers = channel.on("n").pipe(ops.map(lambda payload: payload["i"]))
+        async with iterate(numbers, buffer=3, overflow=Overflow.BLOCK, block_for=block_for) as items, channel.hold():
+            await channel.push("go", reply=False)
+            assert await anext(items) == 0
+            if block_for < 1:  # nothing is taken until the socket is read on, and the server gets rid of the rest
+                assert isinstance(await asyncio.wait_for(reported.get(), 20), BlockedTooLong)
+                await until(lambda: server.unsent == 0)
+                await socket.ping()
+                assert [await anext(items) for _ in range(3)] == [1, 2, 3]
+                assert items.dropped == 1000 - 4
+            else:  # nothing is taken until the server has given up; then what had come, and the end behind it
+                await until(lambda: server.connection_count == 0)
+                rest = asyncio.create_task(take_all(items))
+                assert isinstance(await asyncio.wait_for(reported.get(), 20), ConnectionLost)
+                rest.cancel()
+                assert items.dropped == 0
+            assert reported.empty()
+
+
+async def take_all(items: Iteration[int]) -> None:
+    async for _ in items:
+        continue
