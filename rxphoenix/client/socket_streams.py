@@ -136,6 +136,8 @@ class SocketStreams:
     def latency(self) -> HotStream[float]:
         """The round trips of the heartbeats, in seconds; hot and passive. Over ``LongPoll`` there are none.
 
+        One whose answer lay unread, because a consumer held the socket back, is left out: it tells nothing of the link.
+
         ```text
         server      {"latency": 0.001}
                     rx.using(socket.connect, lambda lease: socket.latency)

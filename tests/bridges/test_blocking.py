@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -21,6 +23,8 @@ from rxphoenix import (
     Overflow,
     Socket,
     iterate,
+    map_async,
+    retry_backoff,
 )
 from rxphoenix.client.socket_streams import context_of
 from rxphoenix.testing import marbles
@@ -112,6 +116,34 @@ def test_an_operator_that_makes_several_of_one_goes_over_the_limit(world: World)
     assert loop.items.dropped == 0
     assert loop.most_waiting <= 2 + 2
     assert loop.items.exceeded > 0
+
+
+@pytest.mark.parametrize(
+    "stream",
+    [
+        lambda socket: socket.channel("room:a"),
+        lambda socket: socket.channel("room:a").on("tick", type=int),
+        lambda socket: socket.channel("room:a").joined,
+        lambda socket: socket.channel("room:a").presence(),
+        lambda socket: socket.channel("room:a").presence().joins,
+        lambda socket: socket.channel("room:a").state,
+        lambda socket: socket.channel("room:a").push("ask"),
+        lambda socket: socket.state,
+        lambda socket: socket.messages,
+        lambda socket: socket.sent,
+        lambda socket: socket.errors,
+        lambda socket: socket.latency,
+        lambda socket: socket.channel("room:a").pipe(retry_backoff(), map_async(asyncio.sleep)),
+        lambda socket: rx.defer(lambda _scheduler: rx.concat(socket.ping(), rx.never())),
+    ],
+)  # fmt: skip
+def test_the_socket_of_every_stream_is_found(world: World, stream: Callable[[Socket], Any]) -> None:
+    _phoenix, socket = ticking(world)
+    loop = SlowLoop(world, stream(socket), 1)
+    world.run(until=1)
+    with suppress(asyncio.InvalidStateError):
+        assert not isinstance(loop.task.exception(), ValueError)
+    loop.task.cancel()
 
 
 def test_of_two_slow_loops_on_a_socket_the_slower_one_sets_the_pace(world: World) -> None:
