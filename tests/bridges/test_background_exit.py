@@ -94,13 +94,17 @@ def test_a_program_ends(url: str, program: str, code: int, out: str, err: str) -
 )
 def test_ctrl_c_interrupts_a_wait(url: str, wait: str) -> None:
     program = f"""
+started = threading.Event()
+
 def tell_when_it_waits(thread=threading.main_thread().ident):
+    started.wait()  # to start a thread is to wait, too
     while sys._current_frames()[thread].f_code is not threading.Condition.wait.__code__:
         time.sleep(0.01)
     print("waiting", flush=True)
 
 with bg:
     threading.Thread(target=tell_when_it_waits).start()
+    started.set()
     try:
         {wait}
     except KeyboardInterrupt:
