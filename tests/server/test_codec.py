@@ -94,8 +94,10 @@ def test_binary_that_the_server_writes_the_client_reads(
 ):
     codec, read = CodecV2(), JSONSerializer().decode
     answer = {"status": event, "response": payload}
-    assert read(codec.reply(join_ref, ref, topic, event, payload)) == Message(join_ref, ref, topic, "phx_reply", answer)
-    assert read(codec.push(join_ref, topic, event, payload)) == Message(join_ref, None, topic, event, payload)
+    # these frames have no null: a ref that is none is written as an empty one
+    refs = (join_ref or None, ref or None)
+    assert read(codec.reply(join_ref, ref, topic, event, payload)) == Message(*refs, topic, "phx_reply", answer)
+    assert read(codec.push(join_ref, topic, event, payload)) == Message(refs[0], None, topic, event, payload)
     assert read(codec.broadcast(topic, event, payload)) == Message(None, None, topic, event, payload)
 
 
