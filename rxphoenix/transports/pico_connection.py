@@ -91,6 +91,7 @@ class PicoConnection(Carrier, picows.WSListener):
         self._parts_size = 0
         self._parts_are_binary = False
         self._in_parts = False
+        self._is_broken = False
         self._unread: deque[Frame | ConnectionFault | None] = deque()
         self._waiting: deque[Frame] = deque()
         self._idle = True
@@ -203,13 +204,28 @@ class PicoConnection(Carrier, picows.WSListener):
             frame.msg_type == _TEXT
             and frame.fin
             and frame.payload_size <= self._max_size
-            and not (frame.rsv1 or frame.rsv2 or frame.rsv3 or self._in_parts or self._held or self._unread)
+            and not (
+                frame.rsv1
+                or frame.rsv2
+                or frame.rsv3
+                or self._in_parts
+                or self._held
+                or self._unread
+                or self._is_broken
+            )
         ):
             self._observer.on_next(Frame(frame.get_payload_as_bytes()))
         else:
             self._take(transport, frame)
 
     def _take(self, transport: picows.WSTransport, frame: picows.WSFrame) -> None:
+        if self._is_broken:  # picows goes on with what came together with the frame that broke a rule
+            return
+        self._is_broken = True
+        self._take_valid(transport, frame)
+        self._is_broken = False
+
+    def _take_valid(self, transport: picows.WSTransport, frame: picows.WSFrame) -> None:
         kind = frame.msg_type
         if frame.rsv1 or frame.rsv2 or frame.rsv3:
             raise _protocol_error("reserved bits that nobody has asked for")

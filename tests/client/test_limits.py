@@ -6,6 +6,7 @@ from reactivex.testing import TestScheduler
 
 from rxphoenix.client.context import Context
 from rxphoenix.client.timer import Timer
+from rxphoenix.testing.clock import VirtualScheduler
 
 
 class Clockwork:
@@ -91,3 +92,63 @@ def test_nothing_ends_when_the_socket_rests():
     timer.stop()
     clock.run(100)
     assert clock.told == []
+
+
+# A loop that was blocked.
+
+
+class Blockable(Clockwork):
+    """Timers in virtual time, whose thread something may hold up."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scheduler = VirtualScheduler()
+        self.context = Context(self.scheduler)
+        self.context.warm_up()
+
+    def limit(self, name: str, seconds: float) -> Timer:
+        timer = Timer(self.context)
+        timer.limit(seconds, lambda: self.told.append((self.scheduler.monotonic(), name)))
+        return timer
+
+    def block(self, at: float, seconds: float) -> None:
+        self.scheduler.at(round(at * 1e6), lambda: self.scheduler.block(round(seconds * 1e6)))
+
+
+def test_one_that_passed_while_the_loop_was_blocked_is_believed_a_second_after():
+    clock = Blockable()
+    clock.limit("a", 10)
+    clock.limit("b", 10)
+    clock.block(5, 60)
+    clock.run(64)
+    clock.limit("c", 10)
+    clock.run(100)
+    assert clock.told == [(66, "a"), (66, "b"), (75, "c")]
+
+
+def test_what_comes_within_that_second_is_in_time():
+    clock = Blockable()
+    timer = clock.limit("a", 10)
+    clock.block(5, 60)
+    clock.scheduler.at(65_500_000, timer.stop)
+    clock.run(100)
+    assert clock.told == []
+
+
+def test_one_that_is_a_little_late_is_believed_at_once():
+    clock = Blockable()
+    clock.limit("a", 10)
+    clock.block(9.5, 1.4)
+    clock.run(100)
+    assert clock.told == [(10.9, "a")]
+
+
+def test_a_loop_that_is_blocked_again_is_given_another_second():
+    clock = Blockable()
+    clock.limit("a", 10)
+    clock.block(5, 60)
+    clock.run(70)
+    clock.limit("b", 10)
+    clock.block(75, 60)
+    clock.run(200)
+    assert clock.told == [(66, "a"), (136, "b")]

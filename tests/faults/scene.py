@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from random import Random
 from typing import Any
 
 from reactivex import Observable
 from reactivex import operators as ops
 
-from rxphoenix import ChannelState, Fallback, LongPoll, Reply, Socket, SocketState, Transport, WebSocket
+from rxphoenix import ChannelState, Fallback, LongPoll, PicoWebSocket, Reply, Socket, SocketState, Transport, WebSocket
 from rxphoenix.server import Endpoint, PhoenixServer, ServerChannel, ServerSocket
 from tests.faults.leaping import LeapingLoop, LeapingScheduler
 from tests.faults.proxy import Fault, Proxy, proxy_before
@@ -22,6 +23,7 @@ __all__ = ["TRANSPORTS", "Life", "live"]
 
 TRANSPORTS: dict[str, Callable[[], Transport]] = {
     "websocket": WebSocket,
+    "picows": PicoWebSocket,
     "longpoll": LongPoll,
     "fallback": lambda: Fallback(WebSocket(), LongPoll()),
 }
@@ -132,7 +134,12 @@ async def _live(
 ) -> None:
     loop = asyncio.get_running_loop()
     assert isinstance(loop, LeapingLoop)
-    socket = Socket(proxy.url + "/socket", transport=TRANSPORTS[transport](), scheduler=LeapingScheduler(loop))
+    socket = Socket(
+        proxy.url + "/socket",
+        transport=TRANSPORTS[transport](),
+        scheduler=LeapingScheduler(loop),
+        random=Random(1),  # each time the same
+    )
     room = socket.channel("room:a")
     life.watch(socket)
     began = 0.0

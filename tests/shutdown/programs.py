@@ -19,10 +19,10 @@ from typing import Any
 
 from reactivex import operators as ops
 
-from rxphoenix import ChannelState, LongPoll, Reply, Socket, SocketState, WebSocket
+from rxphoenix import ChannelState, LongPoll, PicoWebSocket, Reply, Socket, SocketState, WebSocket
 from rxphoenix.server import Endpoint, PhoenixServer, ServerChannel, ServerSocket
 
-TRANSPORTS = {"websocket": WebSocket, "longpoll": LongPoll}
+TRANSPORTS = {"websocket": WebSocket, "picows": PicoWebSocket, "longpoll": LongPoll}
 FAR = 60.0
 
 told: dict[str, Any] = {"states": [], "channel": [], "push": None}
