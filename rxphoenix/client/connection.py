@@ -230,10 +230,11 @@ class Connection:
             if self._sent.subscribers:
                 self._sent.emit(_as_sent(join_ref, ref, topic, event, payload))
 
-    def send_frame(self, frame: Frame) -> None:
-        """Write one frame as it is."""
+    def send_encoded(self, frame: Frame, message: Message) -> None:
+        """Write one message that is a frame already."""
         if self._send is not None:
             self._send(frame)
+            self._sent.emit(message)
 
     def ping(self, answered: Callable[[float], None], failed: Callable[[PhoenixError], None] | None = None) -> str:
         """Send a heartbeat of its own; ``answered`` receives the round trip in seconds. Returns its ref."""

@@ -326,7 +326,7 @@ class Socket(SocketStreams):
             raise NotConnected("send()")
         payload = self._serializer.encode_payload(message.payload)
         frame = self._serializer.encode(message.join_ref, message.ref, message.topic, message.event, payload)
-        self._context.perform("send", connection.send_frame, frame)
+        self._context.perform("send", connection.send_encoded, frame, message)
 
     # -- channels ------------------------------------------------------------------------------------------------
 

@@ -347,3 +347,11 @@ async def test_closing_while_a_token_is_awaited_leaves_no_task() -> None:
         socket.connect()
         await started.wait()
     assert socket.state.value == "closed"
+
+
+def test_sent_emits_what_send_writes_too(marbles: World):
+    phoenix = marbles.phoenix()
+    socket = phoenix.socket(heartbeat_interval=None)
+    marbles.at("1ms", socket.connect)
+    marbles.at("2ms", lambda: socket.send(Message("7", "8", "room:a", "news", {"n": 1})))
+    marbles.expect(socket.sent).to_be("2ms m", {"m": Message("7", "8", "room:a", "news", {"n": 1})})
