@@ -191,7 +191,11 @@ class Message(msgspec.Struct, array_like=True, forbid_unknown_fields=True, eq=Fa
     __hash__ = None  # type: ignore[assignment]  # a payload may be a dict
 
     def __repr__(self) -> str:
-        return f"Message({self.join_ref!r}, {self.ref!r}, {self.topic!r}, {self.event!r}, {self.payload!r})"
+        try:
+            payload = repr(self.payload)
+        except RecursionError:  # a payload of a server's may be nested more deeply than Python can show
+            payload = "<a payload nested too deeply to show>"
+        return f"Message({self.join_ref!r}, {self.ref!r}, {self.topic!r}, {self.event!r}, {payload})"
 
     def __reduce__(self) -> tuple[type[Message], tuple[Any, ...]]:
         return Message, (self.join_ref, self.ref, self.topic, self.event, self.payload)

@@ -185,7 +185,7 @@ def pytest_runtest_setup(item: pytest.Item) -> Generator[None, Any, Any]:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, Any, Any]:
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, Any, Any]:
     # After all fixtures, the one that closes the loop included: the loop joins the threads of its default executor,
     # and it keeps alive what ought to be destroyed.
     try:
@@ -197,11 +197,17 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, Any, Any]:
     found = {"garbage": garbage, "errors": log.messages, "threads": running_threads(item.stash[_threads_before])}
     may = allowed(item)
     fail(item, [each for kind, names in found.items() if kind not in may for each in names])
+    if nextitem is None or nextitem.path != item.path:
+        gc.freeze()
     return result
 
 
 def pytest_collection_finish() -> None:
-    """Put what exists now out of the collector's sight, so that collecting after each test costs next to nothing."""
+    """Put what exists now out of the collector's sight, so that collecting after each test costs next to nothing.
+
+    What the tests of a file have made and is still alive at their end (reports, caches, modules imported on the way)
+    goes there too: else each collection would look at all that the tests before it have left.
+    """
     gc.collect()
     gc.freeze()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import sys
 from typing import Any
 
 import msgspec
@@ -133,6 +134,15 @@ def test_a_message_cannot_be_hashed_because_its_payload_may_not():
 def test_the_repr_of_a_message_makes_it_again(ref: str | None, topic: str, payload: bytes):
     message = Message(ref, ref, topic, "echo", payload)
     assert eval(repr(message), {"Message": Message}) == message
+
+
+def test_a_message_nested_too_deeply_to_show_says_so_and_does_not_raise():
+    deep: list[object] = []
+    for _ in range(sys.getrecursionlimit()):
+        deep = [deep]
+    assert repr(Message("1", "2", "room:a", "echo", deep)) == (
+        "Message('1', '2', 'room:a', 'echo', <a payload nested too deeply to show>)"
+    )
 
 
 def test_frames_and_replies_compare_by_value_and_cannot_be_changed():
