@@ -6,6 +6,6 @@ pytest_plugins = ["tests.house.leaks", "tests.official.client", "pytester", "rxp
 
 
 def pytest_configure() -> None:
-    # A run that a shell has put in the background ignores Ctrl-C, and so would the programs that tests start and end by it.
+    # A run that a shell has put in the background ignores Ctrl-C, and so would the programs that tests end by it.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -20,7 +20,6 @@ from rxphoenix.client.joined import Joined
 from rxphoenix.client.leased import Events, Joins, Messages
 from rxphoenix.client.presence import Presence
 from rxphoenix.client.push import (
-    PendingPush,
     Push,
     PushOptions,
     expect_nothing,
@@ -425,10 +424,9 @@ class Channel(Messages):
         """
         if reply_type is not None and not reply:
             raise ValueError("reply_type needs a reply; leave reply=False out")
-        options = self._push_options(event, payload, timeout)
         if reply_type is not None:
-            return self._push(options, response_as(PayloadType(reply_type)), await_reply=True)
-        return self._push(options, response_of if reply else expect_nothing, await_reply=reply)
+            return self._push(event, payload, timeout, response_as(PayloadType(reply_type)))
+        return self._push(event, payload, timeout, response_of if reply else expect_nothing, await_reply=reply)
 
     def request(self, event: str, payload: Payload = None, *, timeout: float | None = None) -> Single[Reply]:
         """Push, and get the whole reply, whatever its status.
@@ -462,9 +460,17 @@ class Channel(Messages):
                 assert reply.status == "ok"
             ```
         """
-        return self._push(self._push_options(event, payload, timeout), reply_of, await_reply=True)
+        return self._push(event, payload, timeout, reply_of)
 
-    def _push_options(self, event: str, payload: Payload, timeout: float | None) -> PushOptions:
+    def _push(
+        self,
+        event: str,
+        payload: Payload,
+        timeout: float | None,
+        outcome: Callable[[PushOptions, Reply], Any],
+        *,
+        await_reply: bool = True,
+    ) -> Push[Any]:
         check_event(event)
         if is_reserved(event):
             raise ValueError(f"the event {event!r} belongs to the protocol; use leave(), or socket.send() to test one")
@@ -474,17 +480,9 @@ class Channel(Messages):
         encoded = serializer.encode_payload({} if payload is None else payload)
         if isinstance(payload, (bytes, bytearray, memoryview)):
             serializer.encode("", "", options.topic, event, serializer.encode_payload(b""))  # do the names fit?
-        return PushOptions(options.topic, event, encoded, seconds, options.join, options.auto_join)
-
-    def _push(
-        self, options: PushOptions, outcome: Callable[[PushOptions, Reply], Any], *, await_reply: bool
-    ) -> Push[Any]:
-        topics, hook = self._topics, self._options.on_message
-
-        def start(subscriber: Subscriber[Any]) -> None:
-            PendingPush(topics, options, subscriber, outcome, await_reply, hook).start()
-
-        return Push(self._context, start, options.topic, options.event)
+        join, auto_join, hook = options.join, options.auto_join, options.on_message
+        push = PushOptions(options.topic, event, encoded, seconds, join, auto_join, outcome, await_reply, hook)
+        return Push(self._context, self._topics, push)
 
     def __repr__(self) -> str:
         return f"<Channel {self._options.topic!r} {self.state.value}>"

@@ -18,7 +18,7 @@ from rxphoenix.client.context import Context
 from rxphoenix.client.departures import Departures
 from rxphoenix.client.heartbeat import Heartbeat
 from rxphoenix.client.provider import Provider
-from rxphoenix.client.replies import Replies, ReplyHandler
+from rxphoenix.client.replies import Awaited, Replies, ReplyHandler
 from rxphoenix.client.subjects import HotStream
 from rxphoenix.client.timer import Timer
 from rxphoenix.errors import (
@@ -118,6 +118,7 @@ class Connection:
         self._messages = messages
         self._sent = sent
         self._decode = options.serializer.decode
+        self._encode = options.serializer.encode
         self._is_proven = False
         self._subscription = SerialDisposable()
         self._evaluations = CompositeDisposable()
@@ -226,7 +227,7 @@ class Connection:
     def send(self, join_ref: str | None, ref: str | None, topic: str, event: str, payload: EncodedPayload) -> None:
         """Write one message; raises ``UnencodablePayload`` for a name that does not fit the format."""
         if self._send is not None:
-            self._send(self._options.serializer.encode(join_ref, ref, topic, event, payload))
+            self._send(self._encode(join_ref, ref, topic, event, payload))
             if self._sent.subscribers:
                 self._sent.emit(_as_sent(join_ref, ref, topic, event, payload))
 
@@ -239,7 +240,7 @@ class Connection:
     def ping(self, answered: Callable[[float], None], failed: Callable[[PhoenixError], None] | None = None) -> str:
         """Send a heartbeat of its own; ``answered`` receives the round trip in seconds. Returns its ref."""
         ref, answer = self._context.next_ref(), self._timed(answered)
-        self.replies.expect(ref, PHOENIX, None, answer, failed)
+        self.replies.expect(ref, Awaited(PHOENIX, None, answer, failed))
         self._send_heartbeat(ref)
         return ref
 
@@ -301,7 +302,7 @@ class Connection:
                 acknowledged()
 
         self.expect_close(join_ref, topic, ref)
-        self.replies.expect(ref, topic, join_ref, over, None if acknowledged is None else lambda _error: over(None))
+        self.replies.expect(ref, Awaited(topic, join_ref, over, lambda _error: over(None)))
         self.send(join_ref, ref, topic, LEAVE, self._options.serializer.encode_payload({}))
         return ref
 
@@ -347,7 +348,7 @@ class Connection:
     def beat(self, answered: Callable[[float], None]) -> None:
         """Send a heartbeat."""
         ref = self._context.next_ref()
-        self.replies.expect_patiently(ref, PHOENIX, None, self._timed(answered))
+        self.replies.expect_patiently(ref, PHOENIX, self._timed(answered))
         self._send_heartbeat(ref)
 
     def held_seconds(self) -> float:

@@ -143,12 +143,12 @@ class Context:
 
         Raises ``WrongThread`` on another thread than the socket's, unless its scheduler takes calls from any.
         """
-        if self.is_elsewhere:
+        if self._home is None:
+            self.check_thread(what)
+        elif self.is_elsewhere:
             self._hand_over(action, arguments)
-        else:
-            if self._home is None:
-                self.check_thread(what)
-            self.dispatcher.run(action, *arguments)
+            return
+        self.dispatcher.run(action, *arguments)
 
     def _hand_over(self, action: Callable[..., object], arguments: tuple[Any, ...]) -> None:
         def arrive(_scheduler: abc.SchedulerBase, _state: object = None) -> None:
@@ -169,7 +169,9 @@ class Context:
 
     def check_thread(self, what: str) -> None:
         """Raise ``WrongThread`` if the socket lives on another thread than the caller's."""
-        self.notice_the_end()
+        loop = self._loop
+        if loop is not None and loop.is_closed():
+            self.notice_the_end()
         if self._thread is not None and self._thread != threading.get_ident():
             raise WrongThread(what)
 

@@ -36,6 +36,7 @@ from rxphoenix.client.joined import Joined, Loss
 from rxphoenix.client.patience import seconds_to_wait
 from rxphoenix.client.presence_view import Look
 from rxphoenix.client.pushes import Pushes
+from rxphoenix.client.replies import Awaited
 from rxphoenix.client.reply import is_unmatched, read_reply
 from rxphoenix.client.resume import Cursor
 from rxphoenix.client.subjects import Subscriber
@@ -231,7 +232,7 @@ class Join:
         self.join_ref = ref
         self._sent = self._context.clock.monotonic()
         self._timer.limit(self.options.timeout, self._timed_out)
-        connection.replies.expect(ref, self.topic.name, ref, self._replied)
+        connection.replies.expect(ref, Awaited(self.topic.name, ref, self._replied))
         connection.carry(ref, self)
         if self.predecessor is not None and self.predecessor.connection is connection:
             connection.expect_close(self.predecessor.join_ref, self.topic.name)

@@ -30,10 +30,10 @@ from rxphoenix.client.connection import Connection
 from rxphoenix.client.context import Context
 from rxphoenix.client.join import Join
 from rxphoenix.client.join_options import JoinOptions
+from rxphoenix.client.limits import Limit
 from rxphoenix.client.reply import is_unmatched, read_reply
 from rxphoenix.client.single import Single, succeed
 from rxphoenix.client.subjects import Subscriber
-from rxphoenix.client.timer import Timer
 from rxphoenix.client.topic import Topics
 from rxphoenix.errors import (
     MalformedFrame,
@@ -57,7 +57,19 @@ _T = TypeVar("_T")
 
 
 class PushOptions(msgspec.Struct, frozen=True):
-    """What a push is made of."""
+    """What a push is made of.
+
+    Arguments:
+        topic: the topic.
+        event: the name of the event.
+        payload: what it carries, encoded.
+        timeout: seconds from the subscription to the reply.
+        join: what a join is made with that is made for it.
+        auto_join: whether one is made.
+        outcome: turns the reply into the value, or raises.
+        await_reply: whether there is a reply to wait for.
+        hook: sees the payload of the reply first.
+    """
 
     topic: str
     event: str
@@ -65,6 +77,9 @@ class PushOptions(msgspec.Struct, frozen=True):
     timeout: float
     join: JoinOptions
     auto_join: bool
+    outcome: Callable[[PushOptions, Reply], Any]
+    await_reply: bool
+    hook: Callable[[str, Payload], Payload] | None
 
 
 def response_of(options: PushOptions, reply: Reply) -> Payload:
@@ -110,15 +125,18 @@ class Push(Single[_T]):
     Marbles: `marbles/push.marble`
     """
 
-    def __init__(
-        self, context: Context, start: Callable[[Subscriber[_T]], None], topic: str | None, event: str | None
-    ) -> None:
-        super().__init__(context, start, topic, event)
+    def __init__(self, context: Context, topics: Topics, options: PushOptions) -> None:
+        super().__init__(context, topic=options.topic, event=options.event)
+        self._topics = topics
+        self._options = options
         self._used = False
 
     def _begin(self, subscriber: Subscriber[_T]) -> None:
         self._used = True
         super()._begin(subscriber)
+
+    def _attach(self, subscriber: Subscriber[_T]) -> None:
+        PendingPush(self._topics, self._options, subscriber).start()
 
     def pipe(self, *operators: Callable[[Any], Any]) -> Any:
         """Compose operators, as ``Observable.pipe`` does."""
@@ -142,33 +160,20 @@ class PendingPush:
         topics: where the joins are.
         options: what is pushed.
         subscriber: who awaits the outcome.
-        outcome: turns the reply into the value, or raises.
-        await_reply: whether there is a reply to wait for.
-        hook: sees the payload of the reply first.
     """
 
-    __slots__ = ("_await_reply", "_connection", "_hook", "_join", "_options", "_outcome", "_ref", "_subscriber",
-                 "_timer", "_topics")  # fmt: skip
+    __slots__ = ("_connection", "_join", "_limit", "_options", "_ref", "_subscriber", "_topics", "join_ref", "topic")
 
-    def __init__(
-        self,
-        topics: Topics,
-        options: PushOptions,
-        subscriber: Subscriber[Any],
-        outcome: Callable[[PushOptions, Reply], Any],
-        await_reply: bool,
-        hook: Callable[[str, Payload], Payload] | None,
-    ) -> None:
+    def __init__(self, topics: Topics, options: PushOptions, subscriber: Subscriber[Any]) -> None:
         self._topics = topics
         self._options = options
         self._subscriber = subscriber
-        self._outcome = outcome
-        self._await_reply = await_reply
-        self._hook = hook
-        self._timer = Timer(topics.context)
+        self._limit: Limit | None = None
         self._join: Join | None = None
         self._connection: Connection | None = None
         self._ref: str | None = None
+        self.topic = options.topic
+        self.join_ref: str | None = None
 
     def start(self) -> None:
         """Send it, or have it held."""
@@ -180,14 +185,14 @@ class PendingPush:
             self._refuse_soon(NotJoined(options.topic, options.event))
         else:
             topics.context.warm_up()
-            self._timer.limit(options.timeout, self._expired)
-            self._subscriber.on_dispose = self._abandoned
+            self._limit = topics.context.limits.begin(self, options.timeout)
+            self._subscriber.on_dispose = self._settle
             if not topics.get(options.topic).lease(options.join, self._board, take_over=False):
-                self._timer.stop()
+                self._settle()
                 self._refuse_soon(TopicBusy(options.topic, options.event))
 
     def _refuse_soon(self, error: PhoenixError) -> None:
-        self._topics.context.deliver_soon(lambda: self._subscriber.error(error))
+        self._topics.context.deliver_soon(partial(self._subscriber.error, error))
 
     def _board(self, join: Join) -> None:
         self._join = join
@@ -203,15 +208,16 @@ class PendingPush:
         options = self._options
         self._connection = connection
         self._ref = ref = self._topics.context.next_ref()
-        if self._await_reply:
-            connection.replies.expect(ref, options.topic, join_ref, self._replied)
+        self.join_ref = join_ref
+        if options.await_reply:
+            connection.replies.expect(ref, self)
         try:
             connection.send(join_ref, ref, options.topic, options.event, options.payload)
         except Exception as error:  # a serializer of a user's own may raise anything
             self._settle()
             self._topics.context.soon(partial(self._subscriber.error, error))
             return
-        if not self._await_reply:
+        if not options.await_reply:
             # a turn later, so that whoever awaits one push after the other lets the frames be written
             self._topics.context.soon(lambda: self._succeed(None))
 
@@ -226,12 +232,13 @@ class PendingPush:
 
     # -- outcomes ------------------------------------------------------------------------------------------------
 
-    def _replied(self, message: Message) -> None:
+    def replied(self, message: Message) -> None:
+        """The server has answered."""
         options, join = self._options, self._join
         try:
             reply = read_reply(message)
-            if self._hook is not None:
-                reply = Reply(reply.status, self._hook(REPLY, reply.response))
+            if options.hook is not None:
+                reply = Reply(reply.status, options.hook(REPLY, reply.response))
         except MalformedFrame as error:
             self._topics.context.report(error, topic=options.topic, event=options.event)
             return
@@ -240,7 +247,7 @@ class PendingPush:
             self._fail(error)
             return
         try:
-            value = self._outcome(options, reply)
+            value = options.outcome(options, reply)
         except (PushRefused, PayloadMismatch) as error:
             self._fail(error)
         else:
@@ -248,7 +255,11 @@ class PendingPush:
         if join is not None and is_unmatched(reply):
             join.forgotten()
 
-    def _expired(self) -> None:
+    def failed(self, error: PhoenixError) -> None:
+        """The connection has ended: the join has told already."""
+
+    def reached(self) -> None:
+        """The time is up."""
         options, sent = self._options, self._ref is not None
         error = PushTimeout(options.topic, options.event, options.timeout, sent=sent)
         if not sent and self._join is not None:
@@ -267,12 +278,10 @@ class PendingPush:
         self._settle()
         self._topics.context.dispatcher.emit(self._subscriber.error, error)
 
-    def _abandoned(self) -> None:
-        self._settle()
-
     def _settle(self) -> None:
         """Nothing more will come of it: no timer, no reply, no place, no lease."""
-        self._timer.stop()
+        if self._limit is not None:
+            self._limit.waiting.pop(self, None)
         self._subscriber.on_dispose = None
         join, self._join = self._join, None
         if self._connection is not None and self._ref is not None:

@@ -7,24 +7,64 @@ What lives here: who waits for which reply, and whether one is what it must be. 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple, TypeAlias
+from typing import Protocol, TypeAlias
 
 from rxphoenix.client.context import Context
 from rxphoenix.errors import MalformedFrame, PhoenixError
 from rxphoenix.protocol.message import REPLY, Message
 
-__all__ = ["Replies", "ReplyHandler"]
+__all__ = ["Awaited", "Awaiting", "Replies", "ReplyHandler"]
 
 ReplyHandler: TypeAlias = Callable[[Message], None]
 
 
-class Awaited(NamedTuple):
-    """A reply that somebody waits for: what it must be for, whom to call with it, and if the connection ends first."""
+class Awaiting(Protocol):
+    """Who waits for a reply, and what it must be for."""
 
-    topic: str
-    join_ref: str | None
-    replied: ReplyHandler
-    failed: Callable[[PhoenixError], None] | None
+    @property
+    def topic(self) -> str:
+        """The topic."""
+        ...
+
+    @property
+    def join_ref(self) -> str | None:
+        """The join, if it is for one."""
+        ...
+
+    def replied(self, message: Message, /) -> None:
+        """The reply has come."""
+        ...
+
+    def failed(self, error: PhoenixError, /) -> None:
+        """The connection has ended first."""
+        ...
+
+
+class Awaited:
+    """A reply that functions wait for; see ``Awaiting``."""
+
+    __slots__ = ("_failed", "_replied", "join_ref", "topic")
+
+    def __init__(
+        self,
+        topic: str,
+        join_ref: str | None,
+        replied: ReplyHandler,
+        failed: Callable[[PhoenixError], object] | None = None,
+    ) -> None:
+        self.topic = topic
+        self.join_ref = join_ref
+        self._replied = replied
+        self._failed = failed
+
+    def replied(self, message: Message) -> None:
+        """The reply has come."""
+        self._replied(message)
+
+    def failed(self, error: PhoenixError) -> None:
+        """The connection has ended first."""
+        if self._failed is not None:
+            self._failed(error)
 
 
 class Replies:
@@ -38,7 +78,7 @@ class Replies:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._awaited: dict[str, Awaited] = {}
+        self._awaited: dict[str, Awaiting] = {}
         self._patient = 0
 
     @property
@@ -49,19 +89,13 @@ class Replies:
     def __len__(self) -> int:
         return len(self._awaited)
 
-    def expect(
-        self,
-        ref: str,
-        topic: str,
-        join_ref: str | None,
-        replied: ReplyHandler,
-        failed: Callable[[PhoenixError], None] | None = None,
-    ) -> None:
-        """Call ``replied`` with the reply to what is sent with these, or ``failed`` when the connection ends first."""
-        self._awaited[ref] = Awaited(topic, join_ref, replied, failed)
-        self._changed()
+    def expect(self, ref: str, awaiting: Awaiting) -> None:
+        """Hand over the reply to what is sent with a ref, or say that the connection has ended first."""
+        self._awaited[ref] = awaiting
+        if self._context.flow.blocks:
+            self._context.flow.update()
 
-    def expect_patiently(self, ref: str, topic: str, join_ref: str | None, replied: ReplyHandler) -> None:
+    def expect_patiently(self, ref: str, topic: str, replied: ReplyHandler) -> None:
         """Call ``replied`` with the reply; if reading is held back, it may come late."""
 
         def heard(message: Message) -> None:
@@ -69,7 +103,7 @@ class Replies:
             replied(message)
 
         self._patient += 1
-        self.expect(ref, topic, join_ref, heard)
+        self.expect(ref, Awaited(topic, None, heard))
 
     def forget(self, ref: str) -> None:
         """Await a reply no longer."""
@@ -84,7 +118,9 @@ class Replies:
             return False
         # no join is named by serializer 1.0.0, and where the server does not know the one that was asked about
         if message.topic == awaited.topic and message.join_ref in (None, awaited.join_ref):
-            self.settle(ref, message)
+            del self._awaited[ref]
+            awaited.replied(message)
+            self._changed()
         else:
             problem = "a reply to something else than what was sent with its ref"
             self._context.report(MalformedFrame(problem), topic=message.topic, event=REPLY)
@@ -101,8 +137,7 @@ class Replies:
         """Tell those who wait that no reply will come."""
         replies, self._awaited = self._awaited, {}
         for awaited in replies.values():
-            if awaited.failed is not None:
-                awaited.failed(error)
+            awaited.failed(error)
 
     def _changed(self) -> None:
         flow = self._context.flow

@@ -7,7 +7,10 @@ Source: the "Messages" and "Reserved topic and events" parts of the protocol pag
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, cast
+
+import msgspec
 
 from rxphoenix.errors import MalformedFrame
 from rxphoenix.protocol.message import Message, Reply
@@ -15,8 +18,17 @@ from rxphoenix.protocol.message import Message, Reply
 __all__ = ["is_unmatched", "read_reply"]
 
 
+_decode: Callable[[msgspec.Raw], Reply] = msgspec.json.Decoder(Reply).decode
+
+
 def read_reply(message: Message) -> Reply:
     """The reply in a message; raises ``MalformedFrame`` if it has not the shape of one."""
+    raw = message.json
+    if raw is not None:
+        try:
+            return _decode(raw)
+        except (ValueError, RecursionError):
+            pass  # which says what is wrong in other words than ours
     payload = message.payload
     if not isinstance(payload, dict) or "status" not in payload:
         raise MalformedFrame("a reply without a status")

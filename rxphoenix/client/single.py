@@ -52,7 +52,7 @@ class Single(Stream[_T]):
     def __init__(
         self,
         context: Context,
-        start: Callable[[Subscriber[_T]], None],
+        start: Callable[[Subscriber[_T]], None] | None = None,
         topic: str | None = None,
         event: str | None = None,
     ) -> None:
@@ -60,6 +60,7 @@ class Single(Stream[_T]):
         self._start = start
 
     def _attach(self, subscriber: Subscriber[_T]) -> None:
+        assert self._start is not None
         self._start(subscriber)
 
     def __await__(self) -> Generator[Any, None, _T]:  # pyright: ignore[reportIncompatibleMethodOverride]

@@ -10,6 +10,7 @@ is emitted.
 from __future__ import annotations
 
 import inspect
+import threading
 from collections.abc import Callable, Generator
 from typing import Any, Generic, NoReturn, TypeVar, cast
 
@@ -128,6 +129,18 @@ def deliver(subscribers: tuple[Subscriber[_T], ...], value: _T) -> None:
                 subscriber.context.observer_raised(error, subscriber.topic, subscriber.event)
 
 
+def _is_coroutine_function(function: object) -> bool:
+    code = getattr(function, "__code__", None)  # of a function or a method: sooner seen than by inspect
+    return inspect.iscoroutinefunction(function) if code is None else bool(code.co_flags & inspect.CO_COROUTINE)
+
+
+class _Lock:
+    """The lock that operators of RxPY expect of an observable: made when one asks for it, which few do."""
+
+    def __get__(self, stream: Any, _kind: type) -> Any:
+        return stream.__dict__.setdefault("lock", threading.RLock())
+
+
 class Stream(Observable[_T]):
     """The base of our observables: subscribes without a trampoline, refuses misuse at the call.
 
@@ -146,8 +159,11 @@ class Stream(Observable[_T]):
     Marbles: `marbles/subscribed-in-a-dispatch.marble`
     """
 
+    lock = _Lock()
+    _subscribe = None
+
     def __init__(self, context: Context, topic: str | None = None, event: str | None = None) -> None:
-        super().__init__()
+        # not Observable's, which makes a lock
         self._context = context
         self._topic = topic
         self._event = event
@@ -180,7 +196,7 @@ class Stream(Observable[_T]):
         if on_next is not None and hasattr(on_next, "on_next"):
             observer = cast("abc.ObserverBase[_T]", on_next)
             receive, on_error, on_completed = observer.on_next, observer.on_error, observer.on_completed
-        if inspect.iscoroutinefunction(receive):
+        if _is_coroutine_function(receive):
             raise TypeError(
                 f"on_next must not be an `async def` function ({receive!r} would never run); "
                 "give a plain function that starts a task, or map each value with the operator map_async"

@@ -97,11 +97,9 @@ def _encode_json(payload: Payload) -> msgspec.Raw:
 
 
 def _json_or_bytes(payload: Payload) -> msgspec.Raw | bytes:
-    if isinstance(payload, bytes):
-        return payload
-    if isinstance(payload, (bytearray, memoryview)):
-        return bytes(cast("bytearray", payload))
-    return _encode_json(payload)
+    if not isinstance(payload, (bytes, bytearray, memoryview)):
+        return _encode_json(payload)
+    return payload if isinstance(payload, bytes) else bytes(cast("bytearray", payload))
 
 
 class JSONSerializer:
