@@ -179,6 +179,8 @@ class Context:
         """Raise if to block this thread would be to wait for ever: for this thread itself, or for no loop at all."""
         if self.is_elsewhere:
             return
+        if self.is_virtual:
+            raise WrongThread(what, "in virtual time, which does not pass while a thread is blocked: subscribe instead")
         if self._home is None:
             self.check_thread(what)
             if self._given is None and _loop_if_running() is None:

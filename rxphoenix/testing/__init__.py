@@ -28,9 +28,9 @@ from rxphoenix.testing.expectations import (
 from rxphoenix.testing.notation import MarbleSyntaxError
 from rxphoenix.testing.phoenix import VirtualPhoenix
 from rxphoenix.testing.presence import Track, Untrack, Update
+from rxphoenix.testing.real_time import RealTimeUsed
 from rxphoenix.testing.recorded import to_marbles
 from rxphoenix.testing.seen import Attempt, AttemptsExpectation, FramesExpectation
-from rxphoenix.testing.threads import RealTimeUsed
 from rxphoenix.testing.topic import SentFrame, VirtualChannel, VirtualTopic
 from rxphoenix.testing.way import VirtualTransport
 from rxphoenix.testing.world import HORIZON, World, marbles

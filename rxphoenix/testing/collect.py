@@ -41,10 +41,12 @@ class MarbleTest(pytest.Item):
         run(read(self.path.read_text("utf-8"), self.path.name))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        """Show the drawings, or the place of a mistake, and not our own stack."""
+        """Show the drawings, or the place of a mistake; our own stack only with ``--full-trace``."""
+        if self.config.getoption("fulltrace"):
+            return super().repr_failure(excinfo, style)
         if isinstance(excinfo.value, (MarbleFailure, MarbleFileError)):
-            return f"{self.path.name}\n{excinfo.value}"
-        return super().repr_failure(excinfo, style)
+            return str(excinfo.value)
+        return f"{self.path.name}: {excinfo.typename}: {excinfo.value}"
 
     def reportinfo(self) -> tuple[Path, int, str]:
         """Where it stands."""

@@ -8,11 +8,11 @@ expected to have seen (``seen.py``), observables that are drawn (``drawn.py``), 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Coroutine, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, cast
 
 from reactivex import Observable, abc
 from reactivex.disposable import Disposable
@@ -20,7 +20,15 @@ from reactivex.disposable import Disposable
 from rxphoenix.testing.clock import VirtualScheduler
 from rxphoenix.testing.drawing import Completed, Drawing, Failed, Instant, Mark, Next
 from rxphoenix.testing.drawn import ColdObservable, HotObservable, Subscription
-from rxphoenix.testing.notation import legend, parse, parse_subscription, render, render_subscription
+from rxphoenix.testing.notation import (
+    legend,
+    parse,
+    parse_subscription,
+    render,
+    render_subscription,
+    values_of,
+)
+from rxphoenix.testing.printing import duration_text
 
 __all__ = [
     "NO_DRAWING",
@@ -62,6 +70,21 @@ def _name_of(observable: Observable[Any]) -> str:
     return "an observable" if plain else repr(observable)
 
 
+def _check_observable(observable: object) -> None:
+    if isinstance(observable, Observable):
+        return
+    if isinstance(observable, Coroutine):
+        cast("Coroutine[Any, Any, Any]", observable).close()
+        raise TypeError(
+            f"expected an observable, not {observable!r}; a coroutine function of the app runs in virtual time as "
+            "rx.of(argument).pipe(map_async(function))"
+        )
+    raise TypeError(
+        f'expected an observable, such as channel.on("new_msg"), channel.push("new_msg", {{}}) or socket.state, '
+        f"not {observable!r}"
+    )
+
+
 def where() -> str:
     """The line of the test that expects something: whoever called the method of the world that made this."""
     frame = sys._getframe(3)  # pyright: ignore[reportPrivateUsage]
@@ -94,6 +117,7 @@ class Observation:
         *,
         at_once: bool = False,
     ) -> None:
+        _check_observable(observable)
         self._scheduler = scheduler
         self._frame = frame
         self._zero = scheduler.instant
@@ -186,9 +210,10 @@ class ObservableExpectation(Observation):
 
         Raises:
             MarbleSyntaxError: there is a mistake in the drawing.
+            ValueError: no drawing can show a character of the values.
         """
         self._expected = parse(drawing, values, error, frame=self._frame, kind="cold")
-        self._symbols = values or {}
+        self._symbols = values_of(values)
         return self
 
     def problem(self) -> str | None:
@@ -291,6 +316,7 @@ def compare(name: str, expected: Drawing, actual: Drawing, symbols: Mapping[str,
     caret = None if drawn != happened else min(len(drawn), max(drawn.find("#"), 0))
     lines = [f"{name} did not do what was drawn", *_one_above_the_other(drawn, happened, caret)]
     lines += [f"    expected: {_described(wanted)}", f"    actual:   {_described(got)}"]
+    lines += [f"    {hint}" for hint in _hints(wanted, got, symbols, expected.frame)]
     shown = [f"    {symbol} = {value!r}" for symbol, value in names.items() if symbol in drawn + happened]
     return "\n".join(lines + shown)
 
@@ -298,6 +324,26 @@ def compare(name: str, expected: Drawing, actual: Drawing, symbols: Mapping[str,
 def _first_difference(one: tuple[Mark, ...], other: tuple[Mark, ...]) -> int:
     pairs: Iterable[tuple[Mark, Mark]] = zip(one, other, strict=False)
     return next((index for index, (mine, yours) in enumerate(pairs) if mine != yours), min(len(one), len(other)))
+
+
+def _hints(wanted: Mark | None, got: Mark | None, symbols: Mapping[str, Any], frame: Instant) -> Iterator[str]:
+    """What may have been forgotten, where two marks differ."""
+    if isinstance(wanted, Next) and wanted.value is wanted.symbol and wanted.symbol not in symbols:
+        if symbols or (isinstance(got, Next) and not isinstance(got.value, str)):
+            yield f"{wanted.symbol!r} stands for itself, because no value was given for it"
+    elif isinstance(wanted, Next) and isinstance(got, Next) and _is_a_character(got.value, wanted.value):
+        yield f"{got.value!r} may be a character of another drawing, for which no value was given"
+    if wanted is not None and got is not None and _is_far(wanted.instant, got.instant):
+        yield f"a character is a frame, and a frame lasts {duration_text(frame)} here"
+
+
+def _is_a_character(value: object, wanted: object) -> bool:
+    return isinstance(value, str) and len(value) == 1 and not isinstance(wanted, str)
+
+
+def _is_far(one: Instant, other: Instant) -> bool:
+    """Whether it looks as if two instants were told in different units."""
+    return max(one, other) >= 10 * min(one, other) > 0
 
 
 def _one_above_the_other(expected: str, actual: str, caret: int | None = None) -> list[str]:

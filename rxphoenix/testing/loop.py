@@ -4,7 +4,8 @@ Coroutines given as params or token run on it, and so does whatever they start: 
 the time of the world's clock, tasks, futures, events, queues and awaited pushes are those of asyncio. What would leave
 the process or its thread (a network, a subprocess, ``asyncio.to_thread``) raises ``RealTimeUsed``.
 
-What lives here: the loop. What does not: the clock (``clock.py``), and what refuses real schedulers (``threads.py``).
+What lives here: the loop. What does not: the clock (``clock.py``), and what refuses to
+block (``blocking.py``).
 """
 
 from __future__ import annotations
@@ -18,14 +19,13 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, TypeVarTuple
 
 from reactivex import abc
 
-from rxphoenix.testing.threads import RealTimeUsed
+from rxphoenix.testing.real_time import COROUTINE, RealTimeUsed
 
 if TYPE_CHECKING:
     from rxphoenix.testing.clock import VirtualScheduler
 
 __all__ = ["VirtualLoop"]
 
-_REMEDY = "a coroutine under test can wait for time, tasks and futures only; let it have a value instead"
 _T = TypeVar("_T")
 _Ts = TypeVarTuple("_Ts")
 
@@ -167,7 +167,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         self._is_closed = True
 
     def _refuse(self, name: str) -> NoReturn:
-        error = RealTimeUsed(None, f"{name}() of the event loop", remedy=_REMEDY)
+        error = RealTimeUsed(None, f"{name}() of the event loop", remedy=COROUTINE)
         self.refused.append(error)
         raise error
 

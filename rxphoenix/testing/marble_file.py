@@ -42,7 +42,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
 
-from rxphoenix.testing.printing import PROGRESSION, UNITS
+from rxphoenix.testing.printing import PROGRESSION, UNITS, can_stand_for_a_value
 
 __all__ = ["GIVEN", "THEN", "ExpressionText", "Lane", "MarbleFile", "MarbleFileError", "StreamText", "read"]
 
@@ -368,6 +368,9 @@ class _Reader:
             found = _VALUE.match(entry.source)
             if found is None:
                 raise self._mistake(entry.line, entry.column, "expected a value: one character, '=' and an expression")
+            if found["symbol"] != "#" and not can_stand_for_a_value(found["symbol"]):
+                problem = f"{found['symbol']!r} has a meaning of its own in a drawing, and stands for no value"
+                raise self._mistake(entry.line, entry.column, problem)
             if found["symbol"] in values:
                 raise self._mistake(entry.line, entry.column, f"{found['symbol']!r} has a value already")
             column = entry.column + found.start("expression")

@@ -31,9 +31,10 @@ class Lanes:
         self.file = file
         self.trespasses: list[MarbleFileError] = []
         """What expressions have tried and may not, also in a function that was called later."""
-        self.values: Mapping[str, Any] = {symbol: self.evaluate(text, VALUES) for symbol, text in file.values.items()}
-        """What each symbol stands for."""
-        error = self.values.get("#")
+        values = {symbol: self.evaluate(text, VALUES) for symbol, text in file.values.items()}
+        error = values.pop("#", None)
+        self.values: Mapping[str, Any] = values
+        """What each symbol stands for that is a value."""
         self.error: Exception | None = error if isinstance(error, Exception) else None
         """What ``#`` stands for, ``None`` for the usual."""
 

@@ -27,6 +27,7 @@ from reactivex import Observable
 from reactivex import operators as ops
 
 from rxphoenix.client.socket import Socket
+from rxphoenix.testing.drawing import Completed, Next
 from rxphoenix.testing.drawn import ColdObservable, HotObservable
 from rxphoenix.testing.marble_bridges import bridge_words
 from rxphoenix.testing.marble_file import ExpressionText, Lane, MarbleFile, MarbleFileError, StreamText
@@ -217,9 +218,12 @@ class _Stage:
         return act
 
     def _check(self, phoenix: VirtualPhoenix, lane: Lane, kinds: tuple[type, ...], words: str) -> None:
-        for mark in phoenix.read(lane.drawing, self._lanes.values).marks:
+        values = self._lanes.values
+        for mark in phoenix.read(lane.drawing, values).marks:
+            shown = mark.symbol if isinstance(mark, Next) else "|" if isinstance(mark, Completed) else "#"
             if not isinstance(getattr(mark, "value", None), kinds):
-                raise ValueError(f"a {lane.kind} lane shows values that are {words}")
+                what = f"{shown!r} stands for {values[shown]!r}" if shown in values else f"{shown!r} has no value"
+                raise ValueError(f"a {lane.kind} lane shows values that are {words}; {what}")
 
     def _stream(self, stream: StreamText, socket: Socket) -> Observable[Any]:
         names: dict[str, Any] = {

@@ -32,9 +32,18 @@ from fractions import Fraction
 from typing import Any, Literal, NamedTuple
 
 from rxphoenix.testing.drawing import Completed, Drawing, Failed, Instant, Mark, Next
-from rxphoenix.testing.printing import PROGRESSION, UNITS, frame_of, legend, render, render_subscription
+from rxphoenix.testing.printing import (
+    PROGRESSION,
+    RESERVED,
+    UNITS,
+    can_stand_for_a_value,
+    frame_of,
+    legend,
+    render,
+    render_subscription,
+)
 
-__all__ = ["MarbleSyntaxError", "legend", "parse", "parse_subscription", "render", "render_subscription"]
+__all__ = ["MarbleSyntaxError", "legend", "parse", "parse_subscription", "render", "render_subscription", "values_of"]
 
 _ANY_EVENT = "a value, '|', '#' or '^'"
 
@@ -201,7 +210,8 @@ def parse(
     Raises:
         MarbleSyntaxError: there is a mistake in the text.
         TypeError: it is no text.
-        ValueError: the frame is not a whole number of microseconds, at least one.
+        ValueError: the frame is not a whole number of microseconds, at least one; or no drawing can show a character
+            of the values.
 
     Example:
         ```python
@@ -215,7 +225,7 @@ def parse(
     if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError(f"a drawing is a string, not {text!r}; give what its characters stand for as values=")
     scanner = _Scanner(text, frame_of(frame), None)
-    known = values if isinstance(values, Mapping) else {str(index): value for index, value in enumerate(values or ())}
+    known = values_of(values)
     marks: list[Mark] = []
     ended: str | None = None
     points = _Points(scanner)
@@ -246,6 +256,35 @@ def parse(
         scanner.frame,
         scanner.clock - zero,
     )
+
+
+def values_of(values: Mapping[str, Any] | Sequence[Any] | None) -> Mapping[str, Any]:
+    """What the characters of a drawing stand for, by character.
+
+    Arguments:
+        values: by character, or a sequence for ``0`` and on.
+
+    Raises:
+        TypeError: it is neither.
+        ValueError: it has something that no drawing can show.
+    """
+    if isinstance(values, str) or not (values is None or isinstance(values, (Mapping, Sequence))):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(
+            f"values is a mapping such as {{'a': ...}}, from characters to what they stand for, not {values!r}"
+        )
+    known = values if isinstance(values, Mapping) else {str(index): value for index, value in enumerate(values or ())}
+    for symbol in known:
+        if not can_stand_for_a_value(symbol):
+            raise ValueError(f"values has {symbol!r}, which stands for no value in a drawing: {_why_not(symbol)}")
+    return known
+
+
+def _why_not(symbol: object) -> str:
+    if symbol == "#":
+        return "what '#' stands for is given as error="
+    if symbol in RESERVED:
+        return "it has a meaning of its own"
+    return "one character does, such as 'a'" if isinstance(symbol, str) else f"write {str(symbol)[:1]!r}"
 
 
 def parse_subscription(text: str, *, frame: float = 0.001) -> tuple[Instant | None, Instant | None]:

@@ -36,7 +36,7 @@ from rxphoenix.testing.clock import VirtualScheduler
 from rxphoenix.testing.connection import VirtualConnection
 from rxphoenix.testing.drawing import Drawing, Instant, Next, microseconds
 from rxphoenix.testing.notation import parse
-from rxphoenix.testing.printing import RESERVED
+from rxphoenix.testing.printing import can_stand_for_a_value
 from rxphoenix.testing.topic import SentFrame, VirtualChannel, VirtualTopic
 from rxphoenix.testing.way import VirtualTransport, check_fault
 from rxphoenix.transports.base import ConnectRequest, TransportEvent
@@ -193,7 +193,7 @@ class VirtualPhoenix:
             MarbleSyntaxError: there is a mistake in the drawing.
             ValueError: a value is neither a close code nor an error.
         """
-        without_code = {character: ConnectionLost() for character in drawing if character not in RESERVED}
+        without_code = {character: ConnectionLost() for character in drawing if can_stand_for_a_value(character)}
         explained = {**without_code, **(values or {})}
         for mark in self.read(drawing, explained).marks:
             if isinstance(mark, Next):

@@ -16,7 +16,6 @@ test (``collect.py``).
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import Any
 
 import pytest
 
@@ -40,8 +39,7 @@ def marbles(request: pytest.FixtureRequest) -> Generator[World, None, None]:
     """A world in virtual time; what the test expects of it is checked when the test has returned."""
     item: pytest.Item = request.node
     mark = item.get_closest_marker("marbles")
-    options: dict[str, Any] = {} if mark is None else dict(mark.kwargs)
-    world = World(**options)
+    world = World() if mark is None else World(*mark.args, **mark.kwargs)
     item.stash.setdefault(_worlds, []).append(world)
     with world.active():
         yield world
@@ -49,8 +47,14 @@ def marbles(request: pytest.FixtureRequest) -> Generator[World, None, None]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
-    """Finish the world of a test that has passed so far."""
+    """Finish the world of a test that has passed so far; tell one that has not what its world knows of it."""
     __tracebackhide__ = True
-    yield
-    for world in item.stash.setdefault(_worlds, []):
+    worlds = item.stash.setdefault(_worlds, [])
+    try:
+        yield
+    except Exception as error:
+        for world in worlds:
+            world.annotate(error)
+        raise
+    for world in worlds:
         world.finish()

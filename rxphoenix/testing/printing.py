@@ -18,6 +18,7 @@ __all__ = [
     "PROGRESSION",
     "RESERVED",
     "UNITS",
+    "can_stand_for_a_value",
     "duration_text",
     "frame_of",
     "legend",
@@ -145,7 +146,8 @@ def _character(mark: Mark) -> str:
             return ""
 
 
-def _can_stand_for_a_value(symbol: object) -> bool:
+def can_stand_for_a_value(symbol: object) -> bool:
+    """Whether a drawing can show something as a value: one character that is seen and has no meaning of its own."""
     return (
         isinstance(symbol, str)
         and len(symbol) == 1
@@ -184,7 +186,7 @@ def symbols_for(drawing: Drawing, symbols: Mapping[str, Any] | None = None) -> l
         return symbol or next((symbol for symbol, each in taken.items() if same_value(each, value)), None)
 
     for symbol, value in (symbols or {}).items():
-        if _can_stand_for_a_value(symbol):
+        if can_stand_for_a_value(symbol):
             take(symbol, value)
     marks = sorted((mark for mark in drawing.marks if isinstance(mark, Next)), key=lambda mark: mark.instant)
     # What one mark would like to be drawn as is not given to the value of another.
@@ -193,7 +195,7 @@ def symbols_for(drawing: Drawing, symbols: Mapping[str, Any] | None = None) -> l
 
     def choose(mark: Next) -> str:
         for symbol in (mark.symbol, mark.value):
-            if _can_stand_for_a_value(symbol) and symbol not in taken:
+            if can_stand_for_a_value(symbol) and symbol not in taken:
                 return symbol
         return next(symbol for symbol in spare if symbol not in taken and symbol not in wished)
 
@@ -203,7 +205,7 @@ def symbols_for(drawing: Drawing, symbols: Mapping[str, Any] | None = None) -> l
 def _spare_symbols() -> Iterator[str]:
     yield from _SPARE
     for code in range(0xA1, 0x110000):
-        if _can_stand_for_a_value(chr(code)) and not unicodedata.combining(chr(code)):
+        if can_stand_for_a_value(chr(code)) and not unicodedata.combining(chr(code)):
             yield chr(code)
 
 

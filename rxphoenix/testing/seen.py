@@ -16,7 +16,7 @@ from rxphoenix.protocol.message import HEARTBEAT, PHOENIX, Message
 from rxphoenix.testing.connection import VirtualConnection
 from rxphoenix.testing.drawing import Drawing, Instant, Next
 from rxphoenix.testing.expectations import NO_DRAWING, compare, where
-from rxphoenix.testing.notation import parse
+from rxphoenix.testing.notation import parse, values_of
 from rxphoenix.testing.topic import SentFrame
 
 __all__ = ["Attempt", "AttemptsExpectation", "FramesExpectation"]
@@ -54,7 +54,7 @@ class _Seen:
 
     def _expect(self, drawing: str, values: Mapping[str, Any] | None) -> Self:
         self._expected = parse(drawing, values, frame=self._frame, kind="cold")
-        self._symbols = values or {}
+        self._symbols = values_of(values)
         return self
 
     def problem(self) -> str | None:

@@ -16,6 +16,7 @@ from rxphoenix.server.effects import Effect
 from rxphoenix.server.session import Session
 from rxphoenix.testing.drawing import Completed, Drawing, Instant, Next, microseconds
 from rxphoenix.testing.presence import Change, VirtualPresence, changes_in
+from rxphoenix.testing.printing import can_stand_for_a_value
 
 if TYPE_CHECKING:
     from rxphoenix.testing.phoenix import VirtualPhoenix
@@ -347,7 +348,7 @@ class VirtualTopic:
 
 def _answers_in(drawing: str, values: Mapping[str, Any] | None) -> Mapping[str, Any]:
     """A value that nobody explains accepts with an empty map, as most applications do."""
-    return {**{character: {} for character in drawing if character not in "-|#^!() "}, **(values or {})}
+    return {**{character: {} for character in drawing if can_stand_for_a_value(character)}, **(values or {})}
 
 
 def _answer_of(drawing: Drawing) -> tuple[Instant, Reply | None] | None:

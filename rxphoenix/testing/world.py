@@ -18,13 +18,15 @@ What lives here: the world. What does not: what is inside it.
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import Any, NoReturn
 
 from reactivex import Observable
 
+from rxphoenix.client.checks import check_seconds
 from rxphoenix.testing.clock import VirtualScheduler
 from rxphoenix.testing.drawing import Drawing, Instant, microseconds
 from rxphoenix.testing.drawn import ColdObservable, HotObservable
@@ -37,8 +39,10 @@ from rxphoenix.testing.expectations import (
 )
 from rxphoenix.testing.notation import parse
 from rxphoenix.testing.phoenix import VirtualPhoenix
+from rxphoenix.testing.printing import frame_of
+from rxphoenix.testing.real_time import RealTimeUsed
 from rxphoenix.testing.seen import AttemptsExpectation, FramesExpectation
-from rxphoenix.testing.threads import RealTimeUsed, no_real_time
+from rxphoenix.testing.threads import no_real_time
 from rxphoenix.testing.topic import VirtualTopic
 
 __all__ = ["HORIZON", "World", "marbles"]
@@ -90,12 +94,11 @@ class World:
     """
 
     def __init__(self, frame: float = 0.001, *, horizon: float = HORIZON) -> None:
-        if microseconds(frame) < 1:
-            raise ValueError(f"a frame lasts at least a microsecond, not {frame!r} s")
+        frame_of(check_seconds("frame", frame))
         self.scheduler = VirtualScheduler()
         """The clock: give it to all that takes a ``scheduler``."""
         self.frame = frame
-        self._horizon = microseconds(horizon)
+        self._horizon = microseconds(check_seconds("horizon", horizon, zero=True))
         self._expectations: list[Expectation] = []
         self._observed: list[Observation] = []
         self._phoenixes: list[VirtualPhoenix] = []
@@ -232,8 +235,16 @@ class World:
 
         Raises:
             ValueError: the instant cannot be read, or is past.
+            TypeError: the action is none that would be run.
         """
         due = _duration(instant)
+        if not callable(action):
+            raise TypeError(f"at() takes a function to call then, such as lambda: socket.connect(), not {action!r}")
+        if inspect.iscoroutinefunction(action):
+            raise TypeError(
+                f"at() calls a function, and a coroutine function ({action!r}) would never run; "
+                "start a task: lambda: asyncio.ensure_future(function())"
+            )
         if due < self.scheduler.instant:
             raise ValueError(f"{instant!r} is past: it is {self.now * 1000:g} ms now")
         self._last_drawn = max(self._last_drawn, due)
@@ -267,6 +278,13 @@ class World:
 
     # -- beginning and end ---------------------------------------------------------------------------------------
 
+    def __call__(self, *_arguments: object, **_named: object) -> NoReturn:
+        """Refused with ``TypeError``: the fixture is a world, and the function of its name makes one."""
+        raise TypeError(
+            "the fixture marbles is a world already: marbles.expect(...); "
+            "how long its frames last is said by @pytest.mark.marbles(frame=...)"
+        )
+
     @contextmanager
     def active(self) -> Generator[None, None, None]:
         """Let nothing run in real time, and leave nothing behind at the end of the block."""
@@ -275,12 +293,22 @@ class World:
             stack.callback(self._clear)
             try:
                 yield
-            except RealTimeUsed:
-                raise
             except Exception as error:
-                for found in self._found[:1]:
-                    error.add_note(str(found))
+                self.annotate(error)
                 raise
+
+    def annotate(self, error: Exception) -> None:
+        """Add to an error of the test what this world knows of it: real time that was used, or that none has passed."""
+        if isinstance(error, RealTimeUsed):
+            return
+        for found in self._real_time_used()[:1]:
+            error.add_note(str(found))
+        is_waiting = not self.scheduler.instant and self.scheduler.next_instant() is not None
+        if type(error) is AssertionError and is_waiting and not self._finished:
+            error.add_note(
+                "no time has passed in this marbles() world so far, and nothing has happened: let it pass by "
+                'm.run(until="10ms") before you look, or say what is to come by m.expect(...).to_be(...)'
+            )
 
     def finish(self) -> None:
         """Run the world to its end and check what was expected; doing it again does nothing.
@@ -306,8 +334,11 @@ class World:
         if problems:
             raise MarbleFailure("\n\n".join(problems))
 
+    def _real_time_used(self) -> list[RealTimeUsed]:
+        return [*self._found, *self.scheduler.loop.refused]
+
     def _check_real_time(self) -> None:
-        for found in (*self._found, *self.scheduler.loop.refused):
+        for found in self._real_time_used():
             raise found
 
     def _draw_until(self, drawing: Drawing) -> None:

@@ -169,7 +169,7 @@ EXCEPTIONS: Mapping[tuple[str, str], Allowed] = {
     ("rxphoenix.transports.pico_connection", "call_later"): Allowed(
         "anywhere", "the grace of a close handshake, on a real socket that no virtual time can hurry"
     ),
-    ("rxphoenix.testing.threads", "time"): Allowed("anywhere", "to refuse time.sleep, not to call it"),
+    ("rxphoenix.testing.blocking", "time"): Allowed("anywhere", "to refuse time.sleep, not to call it"),
 }
 """(module, what it uses) -> how it may. ``lazily``: inside a function; ``for types``: under ``if TYPE_CHECKING``."""
 

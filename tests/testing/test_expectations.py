@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 import reactivex
@@ -76,6 +77,54 @@ def test_what_is_missing_and_what_is_too_much(happened: str, drawn: str, words: 
     text = failure(lambda m: m.expect(m.cold(happened)).to_be(drawn))
     assert words in text
     assert text.count("^") == 1
+
+
+FORGOTTEN = "stands for itself, because no value was given for it"
+
+
+@pytest.mark.parametrize(
+    ("values", "hint"),
+    [
+        ({"b": 2}, f"'a' {FORGOTTEN}"),
+        (None, f"'a' {FORGOTTEN}"),
+        ([1], f"'a' {FORGOTTEN}"),
+        ({"a": 3}, None),
+        ({"a": "a"}, None),
+    ],
+)
+def test_a_value_that_was_forgotten_is_named(values: Any, hint: str | None):
+    text = failure(lambda m: m.expect(m.cold("-x", {"x": 1})).to_be("-a", values))
+    assert (f"\n    {hint}\n" in text) if hint else (FORGOTTEN not in text)
+
+
+def test_a_value_that_was_forgotten_where_it_is_sent_is_named():
+    def expect(m: World) -> None:
+        phoenix = m.phoenix()
+        phoenix.topic("a").broadcasts("news", "-n-m", {"n": {"n": 1}})
+        m.expect(phoenix.socket().channel("a").on("news")).to_be("-n-m", {"n": {"n": 1}, "m": {"n": 2}})
+
+    assert "'m' may be a character of another drawing, for which no value was given" in failure(expect)
+    assert "another drawing" not in failure(lambda m: m.expect(m.cold("-n")).to_be("-m"))
+
+
+def test_time_in_another_unit_is_told_how_long_a_frame_is():
+    text = failure(lambda m: m.expect(m.cold("3s a")).to_be("---a"))
+    assert "\n    a character is a frame, and a frame lasts 1ms here" in text
+    with pytest.raises(MarbleFailure, match="a frame lasts 100ms here"), marbles(frame=0.1) as m:
+        m.expect(m.cold("10ms a")).to_be("---a")
+    assert "a frame lasts" not in failure(lambda m: m.expect(m.cold("---a")).to_be("----a"))
+
+
+def test_only_observables_can_be_expected_something_of():
+    async def coroutine() -> None:
+        raise AssertionError("never run")
+
+    with marbles() as m:
+        for call in (m.expect, m.observe):
+            with pytest.raises(TypeError, match=r"expected an observable, such as channel.on\(.*, not '-a-b'"):
+                call("-a-b")  # pyright: ignore[reportArgumentType]
+            with pytest.raises(TypeError, match=r"not <coroutine .*map_async\(function\)"):
+                call(coroutine())  # pyright: ignore[reportArgumentType]
 
 
 def test_a_microsecond_is_a_difference():

@@ -44,7 +44,12 @@ def test_there_is_a_specification() -> None:
         (small(when="rx.scheduler"), "the expression raised AttributeError"),
         (small(when="socket.send"), "the expression raised AttributeError"),
         (small(when="1 + 1"), "expected an observable, this is 2"),
-        (small(given="phoenix a --n"), "shows values that are event"),
+        (small(given="phoenix a --n"), "shows values that are event.*; 'n' has no value"),
+        (small(given="phoenix a --n", where="n = 7"), "shows values that are event.*; 'n' stands for 7"),
+        (
+            small(given="hot keys --n", where="| = 7"),
+            "'|' has a meaning of its own in a drawing, and stands for no value",
+        ),
         (small(given="drops --|"), "has no end"),
         (small(given="hot keys --)"), "expected"),
         (small(then="subscriptions nothing ^"), "there is no hot or cold lane 'nothing'"),
@@ -159,6 +164,10 @@ def test_what_is_not_drawn_is_a_failure_that_shows_both() -> None:
     [
         (small(then="observed --v", where="v = 1"), "did not do what was drawn"),
         (small(when="nonsense"), "bad.marble:3:3: there is no name 'nonsense'"),
+        (
+            small(when="rx.timer(1.0)"),
+            "bad.marble: RealTimeUsed: 'timer' (subscribed by map)*scheduler=scheduler)",
+        ),
     ],
 )
 def test_pytest_collects_marble_files_and_shows_drawings(pytester: pytest.Pytester, text: str, shown: str) -> None:
@@ -167,7 +176,7 @@ def test_pytest_collects_marble_files_and_shows_drawings(pytester: pytest.Pytest
     pytester.makeini("[pytest]\nasyncio_default_fixture_loop_scope = function\n")
     result = pytester.runpytest("-p", "no:randomly", "-p", "no:rxphoenix")
     result.assert_outcomes(passed=1, failed=1)
-    result.stdout.fnmatch_lines([f"*{shown}*"])
+    result.stdout.fnmatch_lines([f"*{shown}*", "FAILED bad.marble::bad - bad.marble:*"])
     assert "marble_run.py" not in result.stdout.str().replace("(marble_run.py", "")
 
 

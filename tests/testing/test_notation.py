@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import example, given
@@ -53,6 +54,29 @@ def test_values_are_looked_up_and_stand_for_themselves_elsewhere():
     assert parse("ab", {"a": {"body": "x"}}).marks == (Next(0, {"body": "x"}), Next(1_000, "b"))
     assert parse("10", ["zero", "one"]).marks == (Next(0, "one"), Next(1_000, "zero"))
     assert parse("世é🙂.").marks == tuple(Next(at * 1_000, each) for at, each in enumerate("世é🙂."))
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"ab": 1}, "values has 'ab', which stands for no value in a drawing: one character does, such as 'a'"),
+        ({1: "one"}, "values has 1, .* write '1'"),
+        ({"|": 1}, "values has '|', .* it has a meaning of its own"),
+        ({"#": ValueError()}, "values has '#', .* what '#' stands for is given as error="),
+        ({" ": 1}, "values has ' ', "),
+        ({"": 1}, "values has '', "),
+        (list(range(11)), "values has '10', "),
+    ],
+)
+def test_what_no_drawing_can_show_is_refused(values: Any, words: str):
+    with pytest.raises(ValueError, match=words):
+        parse("a", values)
+
+
+@pytest.mark.parametrize("values", ["abc", 7, {"a"}])
+def test_values_are_a_mapping_or_a_list(values: Any):
+    with pytest.raises(TypeError, match=r"values is a mapping such as \{'a': ...\}, .* not "):
+        parse("a", values)
 
 
 def test_a_value_may_be_none_or_false():

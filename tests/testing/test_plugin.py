@@ -57,11 +57,34 @@ def test_a_test_that_expects_something_else_fails_itself(pytester: pytest.Pytest
         def test_real(marbles):
             import reactivex
             marbles.expect(reactivex.timer(1.0)).to_be("-")
+
+        def test_early(marbles):
+            seen = marbles.observe(marbles.cold("-a"))
+            assert seen.values == ["a"]
+
+        def test_swallowed(marbles):
+            import reactivex
+            from reactivex import operators as ops
+            seen = marbles.observe(reactivex.timer(1.0).pipe(ops.catch(reactivex.empty())))
+            assert seen.values == [0]
+
+        @pytest.mark.marbles(0.1)
+        def test_mark_by_position(marbles):
+            marbles.expect(marbles.cold("--a|")).to_be("200ms a|")
         """
     )
     result = pytester.runpytest_subprocess(*PLUGIN)
-    result.assert_outcomes(passed=1, failed=3)
-    result.stdout.fnmatch_lines(["*expected  -a*", "*actual    --a*", "*assert 1 == 2*", "*'timer' runs in real time*"])
+    result.assert_outcomes(passed=2, failed=5)
+    result.stdout.fnmatch_lines(
+        [
+            "*expected  -a*",
+            "*actual    --a*",
+            "*assert 1 == 2*",
+            "*'timer' runs in real time*",
+            "*no time has passed in this marbles() world so far*",
+            "*'timer' (subscribed by catch) runs in real time*",
+        ]
+    )
 
 
 def test_the_mark_is_known(pytester: pytest.Pytester):

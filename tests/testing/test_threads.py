@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-import io
-import logging
-import queue
-import sys
 import threading
-import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -144,65 +137,3 @@ def test_all_is_as_before_afterwards():
     ran = threading.Event()
     TimeoutScheduler().schedule(lambda *_: ran.set())
     assert ran.wait(5)
-
-
-def wait_for_an_event() -> None:
-    threading.Event().wait(60)
-
-
-def run_in_a_pool() -> None:
-    with ThreadPoolExecutor(1) as pool:
-        pool.submit(print)
-
-
-@pytest.mark.parametrize(
-    ("call", "words"),
-    [
-        (lambda: time.sleep(60), r"time.sleep\(\), called at test_threads.py:\d+, was used .* by asyncio.sleep"),
-        (lambda: threading.Thread(target=print).start(), r"a thread, called at test_threads.py:\d+, was used"),
-        (lambda: threading.Timer(60, print).start(), r"a thread, called at test_threads.py:\d+, .* by m.at"),
-        (run_in_a_pool, r"a thread, called at test_threads.py:\d+"),
-        (wait_for_an_event, r"a wait for a thread, called at test_threads.py:\d+"),
-        (lambda: queue.Queue[int]().get(timeout=60), r"a wait for a thread, called at test_threads.py:\d+"),
-        (lambda: reactivex.never().run(), r"a wait for a thread, called at"),
-    ],
-)
-def test_what_blocks_or_starts_a_thread_is_named_with_its_place(call: Callable[[], object], words: str):
-    with pytest.raises(RealTimeUsed, match=words), marbles() as m:
-        m.at("5ms", call)
-
-
-def test_a_sleep_that_the_app_swallowed_is_told_all_the_same():
-    def app(value: object) -> None:
-        with suppress(Exception):
-            time.sleep(60)
-
-    with pytest.raises(RealTimeUsed, match=r"time\.sleep"), marbles() as m:
-        m.cold("-a").subscribe(app)
-
-
-class NotebookOutput(io.StringIO):
-    """As the output of a notebook, it is flushed by another thread, which is waited for."""
-
-    def flush(self) -> None:
-        done = threading.Event()
-        done.wait(0.001)
-
-
-def test_what_is_logged_or_printed_may_be_waited_for(monkeypatch: pytest.MonkeyPatch):
-    output = NotebookOutput()
-    handler = logging.StreamHandler(output)
-    logger = logging.getLogger("an app")
-    logger.addHandler(handler)
-    monkeypatch.setattr(logger, "propagate", False)
-    monkeypatch.setattr(sys, "stdout", output)
-    try:
-        with no_real_time() as found:
-            logger.warning("logged")
-            print("printed", flush=True)  # noqa: T201
-            with pytest.raises(RealTimeUsed, match="a wait for a thread"):
-                threading.Event().wait(0.001)
-    finally:
-        logger.removeHandler(handler)
-    assert output.getvalue() == "logged\nprinted\n"
-    assert len(found) == 1

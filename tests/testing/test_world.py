@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from datetime import UTC, datetime
 
@@ -193,7 +194,56 @@ def test_mistakes_in_drawings_are_told_where_they_are_made():
 
 def test_a_frame_lasts_at_least_a_microsecond():
     with pytest.raises(ValueError, match="a frame lasts"):
-        World(0.0)
+        World(0.00000001)
+    with pytest.raises(ValueError, match="frame must be a positive number of seconds, not 0"):
+        World(0)
+    with pytest.raises(TypeError, match="frame must be a number of seconds, not '10ms'"):
+        World("10ms")  # pyright: ignore[reportArgumentType]
+    with pytest.raises(TypeError, match="horizon must be a number of seconds, not None"):
+        World(horizon=None)  # pyright: ignore[reportArgumentType]
+
+
+def test_what_would_not_be_called_is_refused_at_the_call(marbles: World):
+    async def later() -> None:
+        raise AssertionError("never run")
+
+    with pytest.raises(TypeError, match=r"such as lambda: socket.connect\(\), not 7"):
+        marbles.at("1ms", 7)  # pyright: ignore[reportArgumentType]
+    with pytest.raises(TypeError, match=r"a coroutine function .* would never run; start a task"):
+        marbles.at("1ms", later)
+    ran: list[str] = []
+
+    async def in_a_task() -> None:
+        await asyncio.sleep(0.002)
+        ran.append(f"{marbles.now:g}")
+
+    marbles.at("1ms", lambda: asyncio.ensure_future(in_a_task()))
+    marbles.run(until="5ms")
+    assert ran == ["0.003"]
+
+
+def test_a_world_that_is_called_says_that_it_is_one(marbles: World):
+    with pytest.raises(TypeError, match=r"is a world already: .* @pytest.mark.marbles\(frame="):
+        marbles()
+
+
+def test_who_looks_before_time_has_passed_is_told():
+    def look(m: World) -> None:
+        seen = m.observe(m.cold("-a"))
+        assert seen.values == ["a"]
+
+    def look_later(m: World) -> None:
+        seen = m.observe(m.cold("-a"))
+        m.run(until="1ms")
+        assert seen.values == ["b"]
+
+    with pytest.raises(AssertionError) as caught, marbles() as m:
+        look(m)
+    (note,) = caught.value.__notes__
+    assert note.startswith("no time has passed in this marbles() world so far")
+    with pytest.raises(AssertionError) as caught, marbles() as m:
+        look_later(m)
+    assert not hasattr(caught.value, "__notes__")
 
 
 def test_the_clock_is_a_virtual_time_scheduler_of_rxpy_and_exact():
