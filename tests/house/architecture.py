@@ -77,7 +77,9 @@ ARROWS: Mapping[str, tuple[str, ...]] = {
                            "rxphoenix.testing"),
     "rxphoenix.__main__": ("rxphoenix.cli",),
     # Both use public names only, as any application does, so that they could leave the house.
-    "rxphoenix.dashboard": ("rxphoenix",),
+    "rxphoenix.dashboard": ("rxphoenix", "rxphoenix.dashboard.instruments"),
+    # What is counted and kept is apart from the pages that show it, and runs in virtual time.
+    "rxphoenix.dashboard.instruments": ("rxphoenix",),
     "rxphoenix.notebook": ("rxphoenix",),
 }  # fmt: skip
 """Unit -> the units that it may import."""
@@ -108,7 +110,8 @@ PACKAGES: Mapping[str, tuple[str, ...]] = {
     "rxphoenix.cli": ("msgspec", "reactivex"),
     "rxphoenix.cli.live": ("msgspec", "reactivex", "rich", "typer"),
     "rxphoenix.__main__": (),
-    "rxphoenix.dashboard": (*_AIOHTTP, "msgspec", "reactivex"),
+    "rxphoenix.dashboard": ("msgspec", "panel", "param", "reactivex"),  # the extra `dashboard`
+    "rxphoenix.dashboard.instruments": ("msgspec", "reactivex"),
     "rxphoenix.notebook": ("msgspec", "reactivex"),
 }
 """Unit -> the packages from outside that it may import, the standard library apart."""
@@ -128,6 +131,7 @@ SCHEDULED = (
     "rxphoenix.bridges",
     "rxphoenix.testing",
     "rxphoenix.recording",
+    "rxphoenix.dashboard.instruments",
 )
 """Units whose time comes only from a scheduler, so that they run in virtual time."""
 

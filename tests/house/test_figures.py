@@ -40,6 +40,7 @@ NO_PICTURE = {
     "changelog.md": "stands for a file elsewhere, as do the next two",
     "command-line.md": "what a shell prints is no stream",
     "contributing.md": "stands for CONTRIBUTING.md",
+    "dashboard.md": "shows what a browser shows",
     "from-phoenix-js.md": "tables of names",
     "notebooks.md": "what a cell shows is no stream",
     "performance.md": "figures of another kind",

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 import rxphoenix
+import rxphoenix.dashboard
 import rxphoenix.errors
 import rxphoenix.notebook
 import rxphoenix.server
@@ -37,7 +38,9 @@ def test_no_name_is_shown_twice() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", [rxphoenix, rxphoenix.notebook, rxphoenix.server, rxphoenix.testing], ids=lambda module: module.__name__
+    "module",
+    [rxphoenix, rxphoenix.dashboard, rxphoenix.notebook, rxphoenix.server, rxphoenix.testing],
+    ids=lambda module: module.__name__,
 )
 def test_what_is_public_is_in_the_reference(module: object) -> None:
     path, public = module.__name__, set(module.__all__)  # type: ignore[attr-defined]

@@ -1,0 +1,129 @@
+"""Who is present, and who has come and gone.
+
+What lives here: the last list and the last changes. What does not: presence itself (``Channel.presence``).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+import msgspec
+from reactivex import abc
+
+from rxphoenix import Presence, PresenceChange, PresenceEntry, PresenceSnapshot
+from rxphoenix.dashboard.instruments.instrument import Instrument, reason
+
+__all__ = ["CHANGES", "SHOWN", "Attendance", "AttendanceLook", "ChangeLook", "EntryLook"]
+
+SHOWN = 100
+"""How many of those present are shown."""
+
+CHANGES = 30
+"""How many comings and goings are kept."""
+
+
+class EntryLook(msgspec.Struct, frozen=True):
+    """Somebody who is present.
+
+    Arguments:
+        key: who.
+        metas: what is known of each of their devices, as JSON.
+    """
+
+    key: str
+    metas: list[str]
+
+
+class ChangeLook(msgspec.Struct, frozen=True):
+    """Somebody has come, or gone.
+
+    Arguments:
+        at: when, in milliseconds since the epoch.
+        kind: ``"join"`` or ``"leave"``.
+        key: who.
+        is_only: whether they were away before, or are away now; otherwise it is one of several devices.
+    """
+
+    at: float
+    kind: str
+    key: str
+    is_only: bool
+
+
+class AttendanceLook(msgspec.Struct, frozen=True):
+    """The list.
+
+    Arguments:
+        size: how many are present.
+        synced: whether the list is that of the server; in an outage the last one stands.
+        entries: the first of them.
+        changes: who has come and gone, latest first.
+        ended: how presence ended, ``None`` while it lives.
+    """
+
+    size: int
+    synced: bool
+    entries: list[EntryLook]
+    changes: list[ChangeLook]
+    ended: str | None
+
+
+class Attendance(Instrument):
+    """Watches presence.
+
+    Arguments:
+        presence: what ``channel.presence()`` returns.
+        scheduler: whose clock tells when somebody comes or goes.
+    """
+
+    def __init__(self, presence: Presence[Any], scheduler: abc.SchedulerBase | None = None) -> None:
+        super().__init__(scheduler)
+        self._presence = presence
+        self._snapshot: PresenceSnapshot[Any] = PresenceSnapshot()
+        self._synced = False
+        self._changes: deque[ChangeLook] = deque(maxlen=CHANGES)
+        self._ended: str | None = None
+
+    def _watch(self) -> None:
+        self._ended = None
+        self._follow(self._presence, self._take, self._end)
+        self._follow(self._presence.synced, self._sync, self._end)
+        self._follow(self._presence.joins, lambda change: self._note("join", change), self._end)
+        self._follow(self._presence.leaves, lambda change: self._note("leave", change), self._end)
+
+    def _take(self, snapshot: PresenceSnapshot[Any]) -> None:
+        self._snapshot = snapshot
+
+    def _sync(self, synced: bool) -> None:
+        self._synced = synced
+
+    def _note(self, kind: str, change: PresenceChange[Any]) -> None:
+        self._changes.appendleft(ChangeLook(self.now * 1000, kind, change.key, change.is_only))
+
+    def _end(self, error: Exception | None) -> None:
+        self._synced = False
+        self._ended = "completed" if error is None else reason(error)
+
+    def _look(self) -> AttendanceLook:
+        return AttendanceLook(
+            len(self._snapshot),
+            self._synced,
+            [_look_of(entry) for entry in self._snapshot[:SHOWN]],
+            list(self._changes),
+            self._ended,
+        )
+
+
+def _look_of(entry: PresenceEntry[Any]) -> EntryLook:
+    metas = [*entry.metas, entry.fields] if entry.fields else entry.metas
+    return EntryLook(entry.key, [_text(meta) for meta in metas])
+
+
+def _text(meta: Any) -> str:
+    if isinstance(meta, dict):
+        meta = {name: value for name, value in meta.items() if name not in ("phx_ref", "phx_ref_prev")}  # pyright: ignore[reportUnknownVariableType]
+    try:
+        return msgspec.json.encode(meta).decode()
+    except (TypeError, ValueError):  # a class of the user's own
+        return repr(meta)

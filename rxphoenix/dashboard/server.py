@@ -1,0 +1,138 @@
+"""A server of pages on the event loop that runs, beside a socket.
+
+What lives here: starting, and ending without leaving anything behind. What does not: what is on the pages
+(``page.py``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+from uuid import uuid4
+
+import panel as _panel
+from panel.template.base import BaseTemplate
+from panel.viewable import Viewable
+
+from rxphoenix.dashboard.page import sheet
+
+__all__ = ["PageServer"]
+
+panel: Any = _panel  # its types are not complete
+
+_HOST = "127.0.0.1"
+
+_GRACE = 1.0
+"""Seconds that a browser has to say goodbye."""
+
+_UNUSED = 1000
+"""Milliseconds after which a page that was closed is forgotten, and its pieces watch no longer."""
+
+
+class PageServer:
+    """Serves a page, made anew for each browser that asks for it, on the event loop that runs.
+
+    Scripts, styles and icons come from this server, too: a browser needs nothing from elsewhere. A page that is left
+    open over a restart of this server comes back by itself. Whoever reaches the address sees the page and can press its
+    buttons, so it listens on this machine only; from another one, come through a tunnel to the same port.
+
+    Arguments:
+        page: makes what is shown: a piece, or anything else of Panel's.
+        port: the port to listen on; 0 picks a free one.
+        title: what a browser calls the page.
+
+    Example:
+        ```python
+        import panel as pn
+        from rxphoenix import Socket
+        from rxphoenix.dashboard import PageServer, message_log, state_timeline
+
+        async with Socket("ws://localhost:4000/socket") as socket:
+            lobby = socket.channel("room:lobby")
+
+            def page():
+                return pn.Column(state_timeline(socket), message_log(lobby))
+
+            async with PageServer(page, port=0) as server:
+                print(server.url)
+        ```
+    """
+
+    def __init__(self, page: Callable[[], Viewable], port: int = 5006, *, title: str = "rxphoenix") -> None:
+        self._page = page
+        self._port = port
+        self._title = title
+        self._server: Any = None
+        self._id = uuid4().hex
+
+    @property
+    def url(self) -> str:
+        """The address of the page."""
+        return f"http://localhost:{self._port}"
+
+    async def start(self) -> None:
+        """Begin to listen.
+
+        Raises:
+            OSError: the port cannot be listened on.
+        """
+        handler = signal.getsignal(signal.SIGINT)
+        try:
+            self._server = panel.serve(
+                lambda: _on_a_sheet(self._page()),
+                port=self._port,
+                address=_HOST,
+                title=self._title,
+                show=False,
+                start=False,
+                verbose=False,
+                server_id=self._id,
+                check_unused_sessions_milliseconds=_UNUSED // 2,
+                unused_session_lifetime_milliseconds=_UNUSED,
+            )
+        finally:
+            if threading.current_thread() is threading.main_thread():
+                signal.signal(signal.SIGINT, handler)  # Panel would have it stop the loop
+        self._port = self._server.port
+        # The pages that may talk to this server are its own, under both names of this machine.
+        self._server._tornado.websocket_origins.update({f"localhost:{self._port}", f"{_HOST}:{self._port}"})
+        self._server.start()
+
+    async def stop(self) -> None:
+        """Close the pages and listen no longer; does nothing if it does not listen."""
+        if self._server is None:
+            return
+        server, self._server = self._server, None
+        server.stop()
+        # Bokeh stops there. What is still open, and whoever still watches, is ended here.
+        deadline = asyncio.get_running_loop().time() + _GRACE
+        for session in server.get_sessions():
+            for connection in session._subscribed_connections:
+                connection._socket.close(1001, "the dashboard is stopped")
+        while server.get_sessions():
+            if asyncio.get_running_loop().time() > deadline:
+                for session in server.get_sessions():
+                    for connection in session._subscribed_connections:
+                        connection._socket.ws_connection.stream.close()
+            for application in server._tornado._applications.values():
+                await application._cleanup_sessions(-1)
+            await asyncio.sleep(0.01)
+        await server._http.close_all_connections()
+        panel.state._servers.pop(self._id, None)
+        with suppress(KeyError):  # it is there for some seconds after a page was closed
+            panel.state.cancel_task("gc.collect")
+
+    async def __aenter__(self) -> PageServer:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        await self.stop()
+
+
+def _on_a_sheet(page: Any) -> Any:
+    return page if isinstance(page, BaseTemplate) else sheet(panel.panel(page))
