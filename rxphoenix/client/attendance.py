@@ -147,7 +147,7 @@ class Attendance:
     def observe(self, look: Look, subscriber: Subscriber[Any], released: Callable[[], None]) -> None:
         """Take an observer in, as soon as what is being told now has been told; ``released`` when it disposes."""
 
-        def dispose() -> None:
+        def dispose(_subscriber: Subscriber[Any]) -> None:
             end = self._observers.pop(subscriber, None)
             if end is not None:
                 end()
@@ -208,14 +208,22 @@ class Attendances:
         events: the names of the events that are kept from the beginning.
     """
 
-    __slots__ = ("_all", "_context", "_topic", "by_event")
+    __slots__ = ("_all", "_context", "_events", "_topic", "by_event")
 
     def __init__(self, context: Context, topic: str, events: PresenceEvents) -> None:
         self._context = context
         self._topic = topic
+        self._events = events
         self._all: tuple[Attendance, ...] = ()
-        self.by_event: Mapping[str, tuple[Attendance, ...]] = {}
-        self._keep(events)
+        self.by_event: Mapping[str, tuple[Attendance, ...]] = events.names
+        """Who keeps a message, by its event; most channels have no presence, so it is made when the first one comes."""
+
+    def received(self, message: Message) -> None:
+        """A message has come whose event is in ``by_event``."""
+        if not self._all:
+            self._keep(self._events)
+        for attendance in self.by_event[message.event]:
+            attendance.received(message)
 
     def _keep(self, events: PresenceEvents) -> Attendance:
         attendance = Attendance(self._context, self._topic, events)
@@ -228,6 +236,8 @@ class Attendances:
 
     def of(self, events: PresenceEvents, *, is_joined: bool) -> Attendance:
         """The presence under a pair of names; what has come before somebody named them is lost."""
+        if not self._all:
+            self._keep(self._events)
         for attendance in self._all:
             if attendance.events == events:
                 return attendance

@@ -5,7 +5,6 @@ What lives here: keeping observers and telling them. What does not: what a messa
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from rxphoenix.client.context import Context
@@ -37,7 +36,7 @@ def tell_mismatch(subscriber: Subscriber[Any], error: PayloadMismatch) -> None:
     released, subscriber.on_dispose = subscriber.on_dispose, None
     subscriber.error(error)
     if released is not None:
-        released()
+        released(subscriber)
 
 
 class _Readers:
@@ -74,42 +73,47 @@ class Audience:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._observers: dict[str | None, tuple[Subscriber[Any], ...]] = {}
-        self._readers: dict[str, tuple[_Readers, ...]] = {}
+        self._readers: dict[str, tuple[_Readers, ...]] | None = None
 
-    def add(self, event: str | None, subscriber: Subscriber[Any], released: Callable[[], None]) -> None:
-        """Take an observer in; ``released`` is called when it disposes."""
-
-        def dispose() -> None:
-            rest = tuple(other for other in self._observers.get(event, ()) if other is not subscriber)
-            if rest:
-                self._observers[event] = rest
-            else:
-                self._observers.pop(event, None)
-            released()
-
+    def add(self, event: str | None, subscriber: Subscriber[Any]) -> None:
+        """Take an observer in."""
         self._observers[event] = (*self._observers.get(event, ()), subscriber)
-        subscriber.on_dispose = dispose
 
-    def add_reader(self, event: str, typing: Typing, subscriber: Subscriber[Any], released: Callable[[], None]) -> None:
+    def add_reader(self, event: str, typing: Typing, subscriber: Subscriber[Any]) -> None:
         """Take in an observer that wants the payloads of an event as a type."""
+        if self._readers is None:
+            self._readers = {}
         groups = self._readers.get(event, ())
         readers = next((group for group in groups if group.typing == typing), None)
         if readers is None:
             readers = _Readers(typing)
             self._readers[event] = (*groups, readers)
-
-        def dispose() -> None:
-            readers.subscribers = tuple(other for other in readers.subscribers if other is not subscriber)
-            if not readers.subscribers:
-                rest = tuple(other for other in self._readers.get(event, ()) if other is not readers)
-                if rest:
-                    self._readers[event] = rest
-                else:
-                    self._readers.pop(event, None)
-            released()
-
         readers.subscribers = (*readers.subscribers, subscriber)
-        subscriber.on_dispose = dispose
+
+    def remove(self, subscriber: Subscriber[Any]) -> None:
+        """Let an observer go."""
+        for event, some in self._observers.items():
+            if subscriber in some:
+                rest = tuple(other for other in some if other is not subscriber)
+                if rest:
+                    self._observers[event] = rest
+                else:
+                    del self._observers[event]
+                return
+        for event, groups in (self._readers or {}).items():
+            for readers in groups:
+                if subscriber in readers.subscribers:
+                    readers.subscribers = tuple(other for other in readers.subscribers if other is not subscriber)
+                    self._drop_unread(event, groups)
+                    return
+
+    def _drop_unread(self, event: str, groups: tuple[_Readers, ...]) -> None:
+        assert self._readers is not None
+        rest = tuple(readers for readers in groups if readers.subscribers)
+        if rest:
+            self._readers[event] = rest
+        else:
+            del self._readers[event]
 
     def tell(self, message: Message) -> None:
         """Hand a message to the observers of all messages, then its payload to those of its event."""
@@ -142,9 +146,10 @@ class Audience:
     def dismiss(self, error: PhoenixError | None) -> None:
         """End all streams, with an error or by completing; nothing is left to be released."""
         observers, self._observers = self._observers, {}
-        readers, self._readers = self._readers, {}
+        readers, self._readers = self._readers, None
         everybody = [*observers.pop(JOINED, ()), *(other for group in observers.values() for other in group)]
-        everybody += (other for groups in readers.values() for group in groups for other in group.subscribers)
+        if readers is not None:
+            everybody += (other for groups in readers.values() for group in groups for other in group.subscribers)
         emit = self._context.dispatcher.emit
         for subscriber in everybody:
             subscriber.on_dispose = None

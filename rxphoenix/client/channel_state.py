@@ -48,12 +48,13 @@ class ChannelStateView(Stream[ChannelState]):
     @property
     def value(self) -> ChannelState:
         """The current state."""
+        self._context.notice_the_end()
         topic = self._topics.find(self._name)
-        return ChannelState.CLOSED if topic is None else topic.state.value
+        return ChannelState.CLOSED if topic is None else topic.state
 
     def _attach(self, subscriber: Subscriber[ChannelState]) -> None:
         if self._topics.link.closed:
             self._context.dispatcher.emit(subscriber.next, ChannelState.CLOSED)
             self._context.deliver_soon(subscriber.complete)
         else:
-            self._topics.get(self._name).state.attach(subscriber)
+            self._topics.get(self._name).watch(subscriber)

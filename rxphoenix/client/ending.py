@@ -41,7 +41,7 @@ class Ending:
         def done() -> None:
             succeed(subscriber, None)
 
-        def forget() -> None:
+        def forget(_subscriber: Subscriber[None]) -> None:
             if done in self._waiters:
                 self._waiters.remove(done)
 

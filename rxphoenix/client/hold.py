@@ -45,7 +45,7 @@ class Hold(abc.DisposableBase):
             self._context.deliver_soon(lambda: succeed(subscriber, None))
             return
         self._waiting = (*self._waiting, subscriber)
-        subscriber.on_dispose = lambda: self._stop_waiting(subscriber)
+        subscriber.on_dispose = self._stop_waiting
 
     def _stop_waiting(self, subscriber: Subscriber[None]) -> None:
         self._waiting = tuple(other for other in self._waiting if other is not subscriber)

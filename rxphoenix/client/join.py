@@ -82,6 +82,10 @@ class Join:
         predecessor: the join of the same topic that it takes over, which the server ends when this one comes.
     """
 
+    __slots__ = ("_attendances", "_audience", "_context", "_cursor", "_ended", "_evaluation", "_faults", "_generation",
+                 "_joined_before", "_leases", "_loss", "_release", "_sent", "_timer", "_tries", "_waits", "connection",
+                 "join_ref", "joined", "last_error", "options", "predecessor", "pushes", "topic")  # fmt: skip
+
     def __init__(self, topic: Topic, options: JoinOptions, predecessor: SentJoin | None = None) -> None:
         self.topic = topic
         self.predecessor = predecessor
@@ -118,12 +122,18 @@ class Join:
     def observe(self, event: str | None, subscriber: Subscriber[Any]) -> None:
         """Attach an observer of the payloads of one event, or with ``None`` of all messages."""
         self.acquire()
-        self._audience.add(event, subscriber, self.release)
+        self._audience.add(event, subscriber)
+        subscriber.on_dispose = self._observer_left
 
     def observe_as(self, event: str, typing: Typing, subscriber: Subscriber[Any]) -> None:
         """Attach an observer that wants the payloads of one event as a type."""
         self.acquire()
-        self._audience.add_reader(event, typing, subscriber, self.release)
+        self._audience.add_reader(event, typing, subscriber)
+        subscriber.on_dispose = self._observer_left
+
+    def _observer_left(self, subscriber: Subscriber[Any]) -> None:
+        self._audience.remove(subscriber)
+        self.release()
 
     def observe_joined(self, subscriber: Subscriber[Joined]) -> None:
         """Attach an observer of accepted joins; the one in force comes first."""
@@ -177,7 +187,7 @@ class Join:
         if self._waits:
             return
         self._timer.stop()
-        if self.topic.state.value is ChannelState.ERRORED:
+        if self.topic.state is ChannelState.ERRORED:
             self.topic.happened(ChannelEvent.JOIN)
         self._send(connection)
 
@@ -190,41 +200,45 @@ class Join:
     def _send(self, connection: Connection) -> None:
         self._generation += 1
         self._tries += 1
+        params = self.options.params
+        if params.is_plain:
+            self._write_params(connection, self._generation, params.value)
+            return
         self._sent = self._context.clock.monotonic()
         self._timer.limit(self.options.timeout, self._timed_out)
-        if callable(self.options.params.given):
-            # as an event of its own: a function of the user's may call anything
-            self._context.dispatcher.post(self._evaluate, connection, self._generation)
-        else:
-            self._evaluate(connection, self._generation)
+        # as an event of its own: a function of the user's may call anything
+        self._context.dispatcher.post(self._evaluate, connection, self._generation)
 
     def _evaluate(self, connection: Connection, generation: int) -> None:
         if self._generation != generation:
             return
 
-        def failed(error: PhoenixError) -> None:
-            self._context.soon(lambda: self._generation == generation and self._fault(error))
-
         def write(params: Any) -> None:
-            if self._generation != generation:
-                return
-            try:
-                payload = params if self._cursor is None else self._encode(self._cursor.added_to(params))
-            except UnencodablePayload as raised:
-                error = ProviderFailed("resume", "returned a cursor that cannot be written")
-                error.__cause__ = raised
-                failed(error)
-            else:
-                self._write(connection, payload)
+            if self._generation == generation:
+                self._write_params(connection, generation, params)
 
-        evaluation = self.options.params.evaluate(self._context, self.last_error, write, failed)
+        evaluation = self.options.params.evaluate(
+            self._context, self.last_error, write, lambda error: self._fault_soon(error, generation)
+        )
         if self._generation == generation:
             self._evaluation = evaluation
         else:
             evaluation.dispose()
 
-    def _encode(self, params: Any) -> EncodedPayload:
-        return self.topic.options.serializer.encode_payload(params)
+    def _fault_soon(self, error: PhoenixError, generation: int) -> None:
+        self._context.soon(lambda: self._generation == generation and self._fault(error))
+
+    def _write_params(self, connection: Connection, generation: int, params: Any) -> None:
+        payload: EncodedPayload = params
+        if self._cursor is not None:
+            try:
+                payload = self.topic.options.serializer.encode_payload(self._cursor.added_to(params))
+            except UnencodablePayload as raised:
+                error = ProviderFailed("resume", "returned a cursor that cannot be written")
+                error.__cause__ = raised
+                self._fault_soon(error, generation)
+                return
+        self._write(connection, payload)
 
     def _write(self, connection: Connection, payload: EncodedPayload) -> None:
         ref = self._context.next_ref()
@@ -242,7 +256,7 @@ class Join:
         except Exception as raised:  # a serializer of a user's own may raise anything
             error = ProviderFailed("serializer")
             error.__cause__ = raised
-            self._context.soon(lambda: self.join_ref == ref and self._fault(error))
+            self._fault_soon(error, self._generation)
 
     def deadline(self) -> float:
         """The monotonic instant at which this join times out."""
@@ -333,9 +347,9 @@ class Join:
             final.__cause__ = error
             self.end(final)
 
-    def interrupted(self, error: PhoenixError) -> None:
+    def interrupted(self, loss: Loss) -> None:
         """The connection was lost, or an attempt to connect failed: wait for the next one."""
-        self._let_go(error)
+        self._let_go(loss.error, loss)
         self.topic.happened(ChannelEvent.FAULT)
         if not self._waits:
             self._timer.stop()
@@ -345,13 +359,13 @@ class Join:
         if self.is_joined:
             self._fault(ChannelForgotten(self.topic.name))
 
-    def _let_go(self, error: PhoenixError | None) -> None:
+    def _let_go(self, error: PhoenixError | None, loss: Loss | None = None) -> None:
         """The current attempt or join is over: nothing of it is heard any more, its pushes are interrupted."""
         self._generation += 1
         if error is not None:
             self.last_error = error
-            if self.is_joined:
-                self._loss = Loss(self._context, error)
+            if self.joined is not None:
+                self._loss = loss or Loss(self._context, error)
         if self._evaluation is not None:
             self._evaluation.dispose()
             self._evaluation = None
@@ -426,10 +440,8 @@ class Join:
             if self._cursor is not None:
                 self._cursor.see(message)
             self._audience.tell(message)
-            by_event = self._attendances.by_event
-            if event in by_event:
-                for attendance in by_event[event]:
-                    attendance.received(message)
+            if event in self._attendances.by_event:
+                self._attendances.received(message)
 
     def _received_reserved(self, message: Message) -> None:
         if message.event == REPLY and message.ref is not None:

@@ -5,20 +5,23 @@ What lives here: the options of one join. What does not: joining (``join.py``).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 import msgspec
 
 from rxphoenix.client.checks import check_event
-from rxphoenix.client.provider import Provider
-from rxphoenix.client.resume import Resume
+from rxphoenix.client.provider import Provided, Provider, snapshot
+from rxphoenix.client.resume import Resume, check_resumable
 from rxphoenix.protocol.backoff import Delay
 from rxphoenix.protocol.message import is_reserved
+from rxphoenix.protocol.serializer import EncodedPayload, Serializer
 
-__all__ = ["JoinOptions", "PresenceEvents"]
+__all__ = ["USUAL_PRESENCE", "JoinOptions", "JoinParams", "PresenceEvents"]
 
 
-class PresenceEvents(msgspec.Struct, frozen=True):
+class PresenceEvents(msgspec.Struct, frozen=True, dict=True):
     """The names of the events of presence, where a server has given it other ones than usual.
 
     Arguments:
@@ -44,6 +47,15 @@ class PresenceEvents(msgspec.Struct, frozen=True):
         if self.state == self.diff:
             raise ValueError(f"the events of presence must have two names, not {self.state!r} for both")
 
+    @cached_property
+    def names(self) -> Mapping[str, tuple[()]]:
+        """The names, as keys."""
+        return {self.state: (), self.diff: ()}
+
+
+USUAL_PRESENCE = PresenceEvents()
+"""The names that servers use as a rule."""
+
 
 class JoinOptions(msgspec.Struct, frozen=True):
     """What a join is made with.
@@ -62,9 +74,48 @@ class JoinOptions(msgspec.Struct, frozen=True):
     timeout: float
     retry_refused: Delay | None
     resume: Resume | None = None
-    presence: PresenceEvents = PresenceEvents()
+    presence: PresenceEvents = USUAL_PRESENCE
 
     def differs_from(self, other: JoinOptions) -> bool:
         """Whether it asks, explicitly, for other params."""
         mine, yours = self.params.given, other.params.given
         return self.explicit and ((mine is not yours and mine != yours) or self.resume != other.resume)
+
+
+class JoinParams:
+    """The join params of the channels of one socket; those of who gives none are made once for all.
+
+    Arguments:
+        serializer: how they are written.
+    """
+
+    def __init__(self, serializer: Serializer) -> None:
+        self._serializer = serializer
+        self._none: Provider[Any] | None = None
+
+    def provider(self, topic: str, params: Provided[Any] | None, resume: Resume | None) -> Provider[Any]:
+        """The params of one channel.
+
+        Arguments:
+            topic: its topic.
+            params: what the user gave.
+            resume: what is added to the params of a rejoin.
+
+        Raises:
+            TypeError, UnencodablePayload: they cannot be written, or no cursor can be added to them.
+        """
+        if params is None and resume is None:
+            if self._none is None:
+                self._none = Provider("join params", {}, self._encode)
+            return self._none
+        check = self._encode if resume is None else self._check_resumable
+        return Provider(f"join params of {topic!r}", {} if params is None else snapshot(params), check)
+
+    def _encode(self, params: Any) -> EncodedPayload:
+        if isinstance(params, (bytes, bytearray, memoryview)):
+            raise TypeError("join params must be a JSON value, not bytes")
+        return self._serializer.encode_payload(params)
+
+    def _check_resumable(self, params: Any) -> Mapping[str, Any]:
+        self._encode(params)
+        return check_resumable(params)

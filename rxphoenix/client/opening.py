@@ -37,7 +37,7 @@ class Opening(Single[None]):
             else:
                 context.dispatcher.emit(subscriber.error, failure)
 
-        def dispose() -> None:
+        def dispose(_subscriber: Subscriber[None]) -> None:
             forget()
             lease.dispose()
 

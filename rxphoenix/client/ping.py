@@ -40,12 +40,12 @@ class Ping(Single[float]):
             timer.stop()
             emit(subscriber.error, failure)
 
-        def give_up() -> None:
+        def give_up(_subscriber: Subscriber[float]) -> None:
             timer.stop()
             connection.replies.forget(ref)
 
         def expired() -> None:
-            give_up()
+            give_up(subscriber)
             subscriber.error(HeartbeatTimeout(self._timeout))
 
         ref = connection.ping(answered, failed)

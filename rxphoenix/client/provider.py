@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
+from copy import deepcopy
 from typing import Any, Generic, TypeAlias, TypeVar, cast
 
 from reactivex import abc
@@ -17,7 +18,7 @@ from rxphoenix import tasks
 from rxphoenix.client.context import Context
 from rxphoenix.errors import EventLoopEnding, PhoenixError, ProviderFailed
 
-__all__ = ["Provided", "Provider"]
+__all__ = ["Provided", "Provider", "snapshot"]
 
 _T = TypeVar("_T")
 
@@ -36,6 +37,11 @@ A function with a required positional parameter receives why the last attempt fa
 """
 
 
+def snapshot(given: Provided[Any]) -> Provided[Any]:
+    """What was given, as it is now, whatever becomes of it."""
+    return given if callable(given) else deepcopy(given)
+
+
 class Provider(Generic[_T]):
     """One thing that a user provided.
 
@@ -50,18 +56,21 @@ class Provider(Generic[_T]):
         TypeError, ValueError: a plain value that ``check`` does not accept.
     """
 
-    __slots__ = ("_check", "_takes_reason", "_value", "given", "what")
+    __slots__ = ("_check", "_takes_reason", "given", "is_plain", "value", "what")
 
     def __init__(self, what: str, given: Provided[_T], check: Callable[[Any], _T]) -> None:
         self.what = what
         self.given = given
         self._check = check
         self._takes_reason = False
-        self._value: _T | None = None
+        self.is_plain = not callable(given)
+        """Whether it was given as a value."""
+        self.value: _T | None = None
+        """The checked value of a plain one."""
         if callable(given):
             self._takes_reason = _has_required_parameter(given)
         else:
-            self._value = check(given)
+            self.value = check(given)
 
     def evaluate(
         self,
@@ -81,8 +90,8 @@ class Provider(Generic[_T]):
         Returns:
             What abandons the evaluation.
         """
-        if not callable(self.given):
-            on_value(cast("_T", self._value))
+        if self.is_plain:
+            on_value(cast("_T", self.value))
             return Disposable()
         function = cast("Callable[..., Any]", self.given)
         try:

@@ -186,7 +186,7 @@ class PendingPush:
         else:
             topics.context.warm_up()
             self._limit = topics.context.limits.begin(self, options.timeout)
-            self._subscriber.on_dispose = self._settle
+            self._subscriber.on_dispose = self._abandoned
             if not topics.get(options.topic).lease(options.join, self._board, take_over=False):
                 self._settle()
                 self._refuse_soon(TopicBusy(options.topic, options.event))
@@ -277,6 +277,9 @@ class PendingPush:
     def _emit_failure(self, error: PhoenixError) -> None:
         self._settle()
         self._topics.context.dispatcher.emit(self._subscriber.error, error)
+
+    def _abandoned(self, _subscriber: Subscriber[Any]) -> None:
+        self._settle()
 
     def _settle(self) -> None:
         """Nothing more will come of it: no timer, no reply, no place, no lease."""

@@ -6,7 +6,6 @@ push (``push.py``).
 
 from __future__ import annotations
 
-from collections import deque
 from typing import Protocol
 
 from rxphoenix.client.connection import Connection
@@ -38,53 +37,54 @@ class Pushes:
         most: how many are held at most until it is joined.
     """
 
-    __slots__ = ("_connection", "_held", "_join_ref", "_sent", "most")
+    __slots__ = ("_connection", "_join_ref", "_riding", "most")
 
     def __init__(self, most: int) -> None:
         self.most = most
-        self._held: deque[Passenger] = deque()
-        self._sent: dict[Passenger, None] = {}
+        self._riding: dict[Passenger, None] = {}
+        """In order: all of them were sent while there is a connection, and all are held while there is none."""
         self._connection: Connection | None = None
         self._join_ref = ""
 
     def take(self, push: Passenger) -> bool:
         """Send a push, or hold it until joined; returns whether there was room."""
         if self._connection is not None:
-            self._sent[push] = None
+            self._riding[push] = None
             push.sendable(self._connection, self._join_ref)
-        elif len(self._held) < self.most:
-            self._held.append(push)
+        elif len(self._riding) < self.most:
+            self._riding[push] = None
         else:
             return False
         return True
 
     def drop(self, push: Passenger) -> None:
         """Forget a push that is answered, timed out or disposed."""
-        if push in self._sent:
-            del self._sent[push]
-        elif push in self._held:
-            self._held.remove(push)
+        self._riding.pop(push, None)
 
     def joined(self, connection: Connection, join_ref: str) -> None:
         """The server has accepted the join: what was held goes out, oldest first."""
         self._connection, self._join_ref = connection, join_ref
-        held, self._held = self._held, deque()
-        for push in held:
-            self._sent[push] = None
+        for push in tuple(self._riding):
             push.sendable(connection, join_ref)
 
     def interrupted(self, error: PhoenixError | None) -> None:
         """The join or its connection is over: nobody will answer what was sent."""
-        self._connection = None
-        sent, self._sent = self._sent, {}
-        for push in sent:
-            push.interrupted(error)
+        if self._connection is not None:
+            self._connection = None
+            for push in self._all_gone():
+                push.interrupted(error)
 
     def unsendable(self, error: PhoenixError | None) -> None:
         """The join is not coming: what was held will not be sent, and hears why."""
-        held, self._held = self._held, deque()
-        for push in held:
+        if self._connection is not None:
+            return
+        for push in self._all_gone():
             if error is None or isinstance(error, TakenOver):
                 push.interrupted(error)
             else:
                 push.refused(error)
+
+    def _all_gone(self) -> tuple[Passenger, ...]:
+        riding = tuple(self._riding)
+        self._riding.clear()
+        return riding

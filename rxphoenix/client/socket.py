@@ -8,9 +8,7 @@ from __future__ import annotations
 import inspect
 import random as random_module
 from collections.abc import Mapping
-from copy import deepcopy
 from types import NoneType
-from typing import Any
 
 from reactivex import abc
 
@@ -29,13 +27,13 @@ from rxphoenix.client.checks import (
 from rxphoenix.client.connection import ConnectionOptions
 from rxphoenix.client.context import Context
 from rxphoenix.client.ending import Ending
-from rxphoenix.client.join_options import JoinOptions, PresenceEvents
+from rxphoenix.client.join_options import USUAL_PRESENCE, JoinOptions, JoinParams, PresenceEvents
 from rxphoenix.client.leased import ChannelOptions, Hook
 from rxphoenix.client.link import Lease, Link
 from rxphoenix.client.opening import Opening
 from rxphoenix.client.ping import Ping
-from rxphoenix.client.provider import Provided, Provider
-from rxphoenix.client.resume import Resume, check_resumable
+from rxphoenix.client.provider import Provided, Provider, snapshot
+from rxphoenix.client.resume import Resume
 from rxphoenix.client.single import Single
 from rxphoenix.client.socket_streams import SocketStreams
 from rxphoenix.client.topic import TopicOptions, Topics
@@ -43,7 +41,7 @@ from rxphoenix.errors import NotConnected, SocketClosed
 from rxphoenix.protocol.address import Params, parse_endpoint
 from rxphoenix.protocol.backoff import RECONNECT_DELAY, REJOIN_DELAY, Delay
 from rxphoenix.protocol.message import PHOENIX, Message, Payload
-from rxphoenix.protocol.serializer import EncodedPayload, JSONSerializer, Serializer
+from rxphoenix.protocol.serializer import JSONSerializer, Serializer
 from rxphoenix.transports.base import Transport, check_transport
 
 __all__ = ["Socket"]
@@ -122,7 +120,7 @@ class Socket(SocketStreams):
         context = Context(scheduler)
         options = ConnectionOptions(
             endpoint=self._endpoint,
-            params=Provider[Params]("params", {} if params is None else _snapshot(params), check_params),
+            params=Provider[Params]("params", {} if params is None else snapshot(params), check_params),
             auth_token=Provider[str | None]("auth_token", auth_token, check_token),
             headers=Provider[Mapping[str, str]]("headers", {} if headers is None else headers, check_headers),
             transport=_default_transport() if transport is None else check_transport("transport", transport),
@@ -141,6 +139,7 @@ class Socket(SocketStreams):
         topic_options = TopicOptions(self._serializer, rejoin or REJOIN_DELAY, most, source)
         self._topics = Topics(context, link, topic_options)
         self._topics.socket = self
+        self._join_params = JoinParams(self._serializer)
         self._ending = Ending(context)
         link.serve(self._topics)
         context.when_loop_is_gone = self._abandon
@@ -377,28 +376,17 @@ class Socket(SocketStreams):
             raise TypeError(f"resume must be a Resume(param, cursor), not {resume!r}")
         if not isinstance(presence_events, (PresenceEvents, NoneType)):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"presence_events must be PresenceEvents(state, diff), not {presence_events!r}")
-        check = self._encode_join_params if resume is None else self._check_resumable_params
-        given: Provided[Any] = {} if params is None else _snapshot(params)
         join = JoinOptions(
-            Provider[Any](f"join params of {topic!r}", given, check),
+            self._join_params.provider(topic, params, resume),
             params is not None or resume is not None,
             self._timeout if join_timeout is None else check_seconds("join_timeout", join_timeout),
             check_delay("retry_refused", retry_refused) or self._retry_refused,
             resume,
-            PresenceEvents() if presence_events is None else presence_events,
+            presence_events or USUAL_PRESENCE,
         )
         if on_message is not None and (not callable(on_message) or inspect.iscoroutinefunction(on_message)):
             raise TypeError(f"on_message must be a plain function of (event, payload), not {on_message!r}")
         return Channel(self._context, self._topics, ChannelOptions(topic, join, self._timeout, auto_join, on_message))
-
-    def _encode_join_params(self, params: Any) -> EncodedPayload:
-        if isinstance(params, (bytes, bytearray, memoryview)):
-            raise TypeError("join params must be a JSON value, not bytes")
-        return self._serializer.encode_payload(params)
-
-    def _check_resumable_params(self, params: Any) -> Mapping[str, Any]:
-        self._encode_join_params(params)
-        return check_resumable(params)
 
     # -- closing -------------------------------------------------------------------------------------------------
 
@@ -490,7 +478,3 @@ def _default_transport() -> Transport:
     from rxphoenix.transports.websocket import WebSocket
 
     return WebSocket()
-
-
-def _snapshot(given: Provided[Any]) -> Provided[Any]:
-    return given if callable(given) else deepcopy(given)

@@ -52,7 +52,8 @@ class Subscriber(abc.DisposableBase, Generic[_T]):
         self.topic = topic
         self.event = event
         self.stopped = False
-        self.on_dispose: Callable[[], object] | None = None
+        self.on_dispose: Callable[[Subscriber[Any]], object] | None = None
+        """Called with it when it disposes, to give back what it has of its stream."""
 
     def next(self, value: _T) -> None:
         """Hand over a value."""
@@ -107,7 +108,7 @@ class Subscriber(abc.DisposableBase, Generic[_T]):
         # not before: on another thread than the socket's, it may only now be known what is to be released
         released, self.on_dispose = self.on_dispose, None
         if released is not None:
-            released()
+            released(self)
 
     def _stop(self) -> None:
         self._silence()
@@ -287,7 +288,7 @@ class HotStream(Stream[_T]):
             self._context.deliver_soon(subscriber.complete)
             return
         self.subscribers = (*self.subscribers, subscriber)
-        subscriber.on_dispose = lambda: self._detach(subscriber)
+        subscriber.on_dispose = self._detach
 
     def _detach(self, subscriber: Subscriber[_T]) -> None:
         self.subscribers = tuple(other for other in self.subscribers if other is not subscriber)

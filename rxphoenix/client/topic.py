@@ -18,8 +18,9 @@ from rxphoenix.client.connection import Connection
 from rxphoenix.client.context import Context, logger
 from rxphoenix.client.join import Join, SentJoin
 from rxphoenix.client.join_options import JoinOptions
+from rxphoenix.client.joined import Loss
 from rxphoenix.client.link import Link
-from rxphoenix.client.subjects import StateStream
+from rxphoenix.client.subjects import StateStream, Subscriber
 from rxphoenix.client.timer import Timer
 from rxphoenix.errors import MalformedFrame, PhoenixError, SocketClosed
 from rxphoenix.protocol.backoff import REJOIN_DELAY, Delay, spread
@@ -50,6 +51,9 @@ class Topic:
         name: the topic.
     """
 
+    __slots__ = ("_leavings", "_not_before", "_pause", "_refusals", "_watched", "context", "join", "link", "name",
+                 "options", "state", "topics")  # fmt: skip
+
     def __init__(self, topics: Topics, name: str) -> None:
         self.topics = topics
         self.context = topics.context
@@ -57,16 +61,29 @@ class Topic:
         self.options = topics.options
         self.name = name
         self.join: Join | None = None
-        self.state: StateStream[ChannelState] = StateStream(topics.context, ChannelState.CLOSED, name)
-        self.state.on_idle = self.forget_if_idle
+        self.state = ChannelState.CLOSED
+        self._watched: StateStream[ChannelState] | None = None
+        """The state as a stream, once somebody watches it."""
         self._not_before = 0.0
-        self._pause = Timer(topics.context)
+        self._pause: Timer | None = None
         self._refusals = 0
-        self._leavings: list[Leaving] = []
+        self._leavings: tuple[Leaving, ...] = ()
 
     def happened(self, event: ChannelEvent) -> None:
         """Let the lifecycle take its course."""
-        self.state.set(CHANNEL[self.state.value, event])
+        self._become(CHANNEL[self.state, event])
+
+    def _become(self, state: ChannelState) -> None:
+        self.state = state
+        if self._watched is not None:
+            self._watched.set(state)
+
+    def watch(self, subscriber: Subscriber[ChannelState]) -> None:
+        """Attach an observer of the state."""
+        if self._watched is None:
+            self._watched = StateStream(self.context, self.state, self.name)
+            self._watched.on_idle = self.forget_if_idle
+        self._watched.attach(subscriber)
 
     def lease(self, options: JoinOptions, attach: Callable[[Join], object], *, take_over: bool) -> bool:
         """Attach something to the join in force, or to a new one.
@@ -107,6 +124,8 @@ class Topic:
         self._refusals += 1
         seconds = spread(REJOIN_DELAY(self._refusals, error) or 0.0, self.options.random)
         self._not_before = self.context.clock.monotonic() + seconds
+        if self._pause is None:
+            self._pause = Timer(self.context)
         self._pause.start(seconds, self.forget_if_idle)
 
     def accepted(self) -> None:
@@ -124,7 +143,7 @@ class Topic:
         if join is not None:
             connection, join_ref = join.connection, join.join_ref
             join.end(None, ChannelEvent.LEAVE)
-            self._leavings.append(Leaving(self, connection, join_ref, timeout))
+            self._leavings += (Leaving(self, connection, join_ref, timeout),)
         if self._leavings:
             self._leavings[-1].wait(on_left)
         else:
@@ -133,35 +152,41 @@ class Topic:
 
     def left(self, leaving: Leaving) -> None:
         """A leave is over."""
-        if leaving in self._leavings:
-            self._leavings.remove(leaving)
-        if self.state.value is ChannelState.LEAVING and not self._leavings:
+        self._leavings = tuple(other for other in self._leavings if other is not leaving)
+        if self.state is ChannelState.LEAVING and not self._leavings:
             self.happened(ChannelEvent.END)
         self.forget_if_idle()
 
     def forget_if_idle(self) -> None:
         """Leave the table if nothing lives here any more."""
-        idle = self.join is None and not self._leavings and not self._pause.is_running
-        if idle and not self.state.is_observed:
-            self.topics.forget(self)
+        if self.join is None and not self._leavings:
+            is_paused = self._pause is not None and self._pause.is_running
+            is_watched = self._watched is not None and self._watched.is_observed
+            if not is_paused and not is_watched:
+                self.topics.forget(self)
 
     def close(self) -> None:
         """End everything here for good."""
-        self._pause.stop()
+        self._stop_pause()
         if self.join is not None:
             self.join.leave(SocketClosed())
-        for leaving in tuple(self._leavings):
+        for leaving in self._leavings:
             leaving.done()
-        self.state.complete()
+        if self._watched is not None:
+            self._watched.complete()
+
+    def _stop_pause(self) -> None:
+        if self._pause is not None:
+            self._pause.stop()
 
     def abandon(self) -> None:
         """Forget what belonged to a loop that was closed under us."""
-        self._pause.stop()
+        self._stop_pause()
         if self.join is not None:
             self.join.abandon()
         self.join = None
-        self._leavings.clear()
-        self.state.set(ChannelState.CLOSED)
+        self._leavings = ()
+        self._become(ChannelState.CLOSED)
         self.forget_if_idle()
 
 
@@ -268,8 +293,11 @@ class Topics:
 
     def interrupted(self, error: PhoenixError) -> None:
         """There is no connection any more, or an attempt failed."""
-        for join in self._joins():
-            join.interrupted(error)
+        joins = self._joins()
+        if joins:
+            loss = Loss(self.context, error)
+            for join in joins:
+                join.interrupted(loss)
 
     def given_up(self, error: PhoenixError) -> None:
         """The link has stopped trying: everybody's stream ends."""

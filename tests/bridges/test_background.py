@@ -237,7 +237,7 @@ def test_what_is_disposed_while_the_loop_begins_it_is_given_back(socket: Socket)
 
     def start(subscriber: Subscriber[None]) -> None:
         pause()
-        subscriber.on_dispose = released.set
+        subscriber.on_dispose = lambda _subscriber: released.set()
 
     subscription = Single(socket._context, start).subscribe()
     assert pause.begun.wait(LONG)

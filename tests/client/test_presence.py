@@ -96,8 +96,7 @@ def kept(room: Room) -> attendance.Attendance:
     """What a join keeps of presence."""
     join = room.socket._topics._topics["room"].join
     assert join is not None
-    (found,) = join._attendances._all
-    return found
+    return join._attendances.of(join.options.presence, is_joined=False)
 
 
 def test_a_snapshot_comes_with_each_message(marbles: World):
