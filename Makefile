@@ -3,6 +3,7 @@
 #   make test      lint, types, and all tests with coverage
 #   make check     lint and types only
 #   make demo      a tour of the library over a real socket, about 20 seconds
+#   make dashboard the dashboard of a demo server, at the address that it prints
 #   make format    rewrite the code in the project's format
 #   make bench     measure how fast it is beside other clients, some minutes, and write docs/performance.md
 #   make fuzz      let a coverage-guided fuzzer look for bytes that break a promise, for a minute a target
@@ -26,7 +27,7 @@ STAMP := $(VENV)/.rxphoenix-installed
 DOCS_STAMP := $(VENV)/.rxphoenix-docs-installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install check lint types test demo bench audit fuzz soak format figures docs notebooks clean
+.PHONY: help install check lint types test demo dashboard bench audit fuzz soak format figures docs notebooks clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -67,6 +68,10 @@ test: check
 # Until the command itself answers Ctrl-C, the signal ends it without a word: importing takes a moment.
 demo: $(STAMP)
 	@$(BIN)/python -c 'import runpy, signal; signal.signal(signal.SIGINT, signal.SIG_DFL); runpy.run_module("rxphoenix", run_name="__main__")' demo
+
+# --port of the command: make dashboard ARGS="--port 8080"
+dashboard: $(STAMP)
+	@$(BIN)/rxphoenix dashboard $(ARGS)
 
 fuzz: $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,fuzz]'

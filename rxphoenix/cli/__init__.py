@@ -44,6 +44,7 @@ _LIVE = {
     "presence": "show who is present on a topic",
     "record": "join topics, and record what is said",
     "replay": "show a recording, serve it, or make a marble file of it",
+    "dashboard": "show a socket and its channels on a page that lives",
 }
 """The commands of the extra ``cli``, which typer parses."""
 

@@ -19,7 +19,7 @@ from rxphoenix.server import Endpoint, PhoenixServer
 from rxphoenix.server.applications.conformance import conformance_application
 from rxphoenix.server.applications.demo import demo_application
 
-__all__ = ["APPLICATIONS", "Application", "serve", "serve_endpoint"]
+__all__ = ["APPLICATIONS", "Application", "serve", "serve_endpoint", "why_not_listening"]
 
 
 class Application(msgspec.Struct, frozen=True):
@@ -89,7 +89,7 @@ async def serve_endpoint(endpoint: Endpoint, host: str, port: int, words: Callab
         try:
             await server.start()
         except OSError as error:
-            print(f"rxphoenix: {_why_not(error, host, port)}", file=sys.stderr)
+            print(f"rxphoenix: {why_not_listening(error, host, port)}", file=sys.stderr)
             return FAILED
         try:
             console.text(words(server.url))
@@ -100,7 +100,8 @@ async def serve_endpoint(endpoint: Endpoint, host: str, port: int, words: Callab
     return ENDED
 
 
-def _why_not(error: OSError, host: str, port: int) -> str:
+def why_not_listening(error: OSError, host: str, port: int) -> str:
+    """Why a port cannot be listened on, and what helps."""
     if error.errno == errno.EADDRINUSE:
         return f"port {port} on {host} is taken; choose another one with --port, or --port 0 for any free one"
     return f"cannot listen on {host}, port {port}: {error.strerror or error}"

@@ -14,7 +14,7 @@ STATUSES = f"""\
 exit status:
   {ENDED:<3}  it ended as it should; for what runs until it is told to end, that is by Ctrl-C or SIGTERM
   {FAILED:<3}  it could not do it, for example because the port is taken or a file cannot be read
-  {MISUSED:<3}  the arguments make no sense, or `rxphoenix[cli]` is not installed
+  {MISUSED:<3}  the arguments make no sense, or what the command needs is not installed
   {REFUSED:<3}  the server said no: to the join, or to the push
   {TIMED_OUT:<3}  the server has not answered in time
   {NOT_CONNECTED:<3}  the server cannot be reached, or the connection was lost before the answer

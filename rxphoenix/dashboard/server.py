@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -80,6 +81,8 @@ class PageServer:
         Raises:
             OSError: the port cannot be listened on.
         """
+        with socket.create_server((_HOST, self._port)):  # where it is taken, Tornado leaves a socket of its own open
+            pass
         handler = signal.getsignal(signal.SIGINT)
         try:
             self._server = panel.serve(
@@ -123,7 +126,7 @@ class PageServer:
             await asyncio.sleep(0.01)
         await server._http.close_all_connections()
         panel.state._servers.pop(self._id, None)
-        with suppress(KeyError):  # it is there for some seconds after a page was closed
+        with suppress(KeyError):  # planned for some seconds after a page was closed
             panel.state.cancel_task("gc.collect")
 
     async def __aenter__(self) -> PageServer:

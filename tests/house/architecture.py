@@ -73,8 +73,8 @@ ARROWS: Mapping[str, tuple[str, ...]] = {
     "rxphoenix.cli": ("rxphoenix", *_CLIENT, *_TRANSPORTS, "rxphoenix.bridges", "rxphoenix.server",
                       "rxphoenix.testing", "rxphoenix.recording", "rxphoenix.dashboard", "rxphoenix.notebook"),
     # typer and rich, the extra `cli`, are known there only, so that a plain install has the other commands.
-    "rxphoenix.cli.live": ("rxphoenix", "rxphoenix.cli", "rxphoenix.recording", "rxphoenix.server",
-                           "rxphoenix.testing"),
+    "rxphoenix.cli.live": ("rxphoenix", "rxphoenix.cli", "rxphoenix.dashboard", "rxphoenix.recording",
+                           "rxphoenix.server", "rxphoenix.testing"),
     "rxphoenix.__main__": ("rxphoenix.cli",),
     # Both use public names only, as any application does, so that they could leave the house.
     "rxphoenix.dashboard": ("rxphoenix", "rxphoenix.dashboard.instruments"),

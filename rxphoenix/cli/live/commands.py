@@ -22,6 +22,23 @@ from rxphoenix.cli.live import arguments
 from rxphoenix.cli.live.items import Choice
 from rxphoenix.cli.live.lines import Lines, printable
 from rxphoenix.cli.live.notes import Notes
+from rxphoenix.cli.live.options import (
+    AskToken,
+    Carrier,
+    Count,
+    Events,
+    For,
+    JoinParams,
+    JSONLines,
+    Params,
+    Port,
+    ShowPresence,
+    Timeout,
+    Token,
+    Topic,
+    Topics,
+    Url,
+)
 from rxphoenix.cli.live.ping import ping as run_ping
 from rxphoenix.cli.live.presence import presence as run_presence
 from rxphoenix.cli.live.push import push as run_push
@@ -32,7 +49,7 @@ from rxphoenix.cli.live.tail import Limits
 from rxphoenix.cli.live.tail import tail as run_tail
 from rxphoenix.cli.quiet import quiet_log
 from rxphoenix.cli.signals import until_told
-from rxphoenix.cli.statuses import ENDED, FAILED, INTERRUPTED, STATUSES
+from rxphoenix.cli.statuses import ENDED, FAILED, INTERRUPTED, MISUSED, STATUSES
 from rxphoenix.recording.events import Began
 from rxphoenix.recording.file import read
 
@@ -54,42 +71,6 @@ application = typer.Typer(
     pretty_exceptions_enable=False,  # they show locals, and tokens are among them
     no_args_is_help=True,
 )
-
-Url = Annotated[str, typer.Argument(metavar="URL", help="The mount point of the socket: ws://localhost:4000/socket")]
-Topic = Annotated[str, typer.Argument(metavar="TOPIC", help="The topic to join.")]
-Topics = Annotated[list[str], typer.Argument(metavar="TOPIC...", help="The topics to join.")]
-Params = Annotated[
-    list[str] | None, typer.Option("--param", metavar="KEY=VALUE", help="A connect param; may be repeated.")
-]
-JoinParams = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--join-param", metavar="KEY=TEXT", help="A param of the join; KEY:=JSON for what is no text. May be repeated."
-    ),
-]
-Token = Annotated[
-    str | None,
-    typer.Option(
-        "--token",
-        envvar="RXPHOENIX_TOKEN",
-        help="The auth token. Others on the machine can see arguments: the environment, or --ask-token, is safer.",
-        show_default=False,
-    ),
-]
-AskToken = Annotated[bool, typer.Option("--ask-token", help="Ask for the auth token, without showing it.")]
-Carrier = Annotated[TransportName, typer.Option("--transport", help="What carries the messages.")]
-For = Annotated[
-    str | None, typer.Option("--for", metavar="DURATION", help="End after so long: 30s, 500ms, 2.5m or 1h.")
-]
-Count = Annotated[str | None, typer.Option("--count", metavar="NUMBER", help="End after so many.")]
-JSONLines = Annotated[bool, typer.Option("--jsonl", help="Print lines of JSON, also where a person looks.")]
-Events = Annotated[
-    list[str] | None, typer.Option("--event", metavar="EVENT", help="Show only this event; may be repeated.")
-]
-ShowPresence = Annotated[bool, typer.Option("--presence", help="Show who comes and who goes, too.")]
-Timeout = Annotated[
-    str, typer.Option("--timeout", metavar="DURATION", help="How long connecting, and an answer, may take.")
-]
 
 
 def run(given: Sequence[str]) -> int:
@@ -303,9 +284,7 @@ def replay(
     presence: ShowPresence = False,
     jsonl: JSONLines = False,
     serve: Annotated[bool, typer.Option("--serve", help="Be a server that plays it, to any client.")] = False,
-    port: Annotated[
-        str, typer.Option("--port", metavar="PORT", help="Where to serve it, on 127.0.0.1; 0 for any free port.")
-    ] = "4000",
+    port: Port = "4000",
     marbles: Annotated[bool, typer.Option("--marbles", help="Print it as a marble file instead, for a test.")] = False,
     frame: Annotated[
         str, typer.Option("--frame", metavar="DURATION", help="How long a character of the marbles lasts.")
@@ -329,6 +308,47 @@ def replay(
         return _of_file(file, lambda: asyncio.run(_serve(file, listening, faster)))
     work = show(read(file), faster, Choice(event or (), presence), Lines(jsonl), Notes())
     return _of_file(file, lambda: asyncio.run(until_told(work)))
+
+
+@application.command(
+    epilog=_examples(
+        "rxphoenix dashboard",
+        "rxphoenix dashboard ws://localhost:4000/socket room:lobby sensor:kitchen --open",
+        "RXPHOENIX_TOKEN=... rxphoenix dashboard wss://example.com/socket room:lobby --port 8080",
+    )
+)
+def dashboard(
+    url: Annotated[
+        str | None, typer.Argument(metavar="URL", help="The mount point of the socket: ws://localhost:4000/socket")
+    ] = None,
+    topics: Annotated[list[str] | None, typer.Argument(metavar="TOPIC...", help="The topics to join.")] = None,
+    port: Port = "5006",
+    open_: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
+    param: Params = None,
+    join_param: JoinParams = None,
+    token: Token = None,
+    ask_token: AskToken = False,
+    transport: Carrier = TransportName.websocket,
+) -> int:
+    """Show a socket and its channels on a page that lives.
+
+    The connection over time, round trips, messages a second, a log with a filter, presence, a form to push, and buttons
+    to disconnect and reconnect. Without a URL it shows a small server of its own. The page is served on this machine
+    only, until Ctrl-C. It needs the extra `dashboard`: pip install 'rxphoenix[cli,dashboard]'.
+    """
+    if url is not None and not topics:
+        raise typer.BadParameter("give at least one topic", param_hint="TOPIC")
+    listening = _value("--port", arguments.port, port)
+    try:
+        from rxphoenix.cli.live.dashboard import show_dashboard, show_demo
+    except ModuleNotFoundError as error:
+        _complain(str(error))
+        return MISUSED
+    if url is None:
+        return _told("the demo", lambda: asyncio.run(until_told(show_demo(listening, open_), ENDED)))
+    socket = _socket(url, param, token, ask_token, transport)
+    joined_with = _pairs("--join-param", arguments.join_pairs, join_param)
+    return _run(socket, show_dashboard(socket, topics or [], joined_with or None, listening, open_), ENDED)
 
 
 def _of_file(file: Path, work: Callable[[], int]) -> int:

@@ -13,7 +13,7 @@ from tests.cli.conftest import Start
 from tests.cli.live.conftest import House
 from tests.cli.live.screen import Screen
 
-COMMANDS = ["tail", "push", "ping", "presence", "record", "replay"]
+COMMANDS = ["tail", "push", "ping", "presence", "record", "replay", "dashboard"]
 URL = "ws://127.0.0.1:1/socket"
 
 PLAIN = """
@@ -28,7 +28,7 @@ sys.exit(main(sys.argv[1:]))
 def test_the_help_teaches_by_example(command: str, capsys: pytest.CaptureFixture[str]):
     assert main([command, "--help"]) == 0
     output = capsys.readouterr().out
-    assert f"examples:\n    rxphoenix {command} " in output
+    assert f"examples:\n    rxphoenix {command}" in output
     assert "exit status:\n    0 " in output
     assert ("RXPHOENIX_TOKEN" in output) is (command != "replay")
 
@@ -52,6 +52,8 @@ def test_the_help_teaches_by_example(command: str, capsys: pytest.CaptureFixture
         (["replay", "f", "--serve", "--marbles"], "give --serve or --marbles, not both"),
         (["replay", "f", "--serve", "--speed", "max"], "Invalid value for --speed: a server needs time"),
         (["record", URL, "a"], "Missing option '-o' / '--output'"),
+        (["dashboard", URL], "Invalid value for TOPIC: give at least one topic"),
+        (["dashboard", URL, "a", "--port", "http"], "Invalid value for --port: 'http' is not a port"),
     ],
 )
 def test_arguments_that_make_no_sense(arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]):
