@@ -63,7 +63,7 @@ types: $(STAMP)
 
 # Last, so that pytest's closing line ends the output.
 test: check
-	$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal --cov --cov-report=term $(ARGS)
 
 # Until the command itself answers Ctrl-C, the signal ends it without a word: importing takes a moment.
 demo: $(STAMP)
