@@ -111,7 +111,9 @@ class PageServer:
             return
         server, self._server = self._server, None
         server.stop()
-        # Bokeh stops there. What is still open, and whoever still watches, is ended here.
+        # Bokeh stops there. What is still open, and whoever still watches, is ended here; requests first, so that a
+        # page that looks for the server does not find what is left of it.
+        await server._http.close_all_connections()
         deadline = asyncio.get_running_loop().time() + _GRACE
         for session in server.get_sessions():
             for connection in session._subscribed_connections:
@@ -124,8 +126,10 @@ class PageServer:
             for application in server._tornado._applications.values():
                 await application._cleanup_sessions(-1)
             await asyncio.sleep(0.01)
-        await server._http.close_all_connections()
         panel.state._servers.pop(self._id, None)
+        if not panel.state._servers and panel.state._busy_cleanup_scheduled is not None:
+            panel.state._busy_cleanup_scheduled.stop()  # a task that Panel would never end
+            panel.state._busy_cleanup_scheduled = None
         with suppress(KeyError):  # planned for some seconds after a page was closed
             panel.state.cancel_task("gc.collect")
 

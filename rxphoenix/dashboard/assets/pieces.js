@@ -43,14 +43,14 @@ function comeBack(document) {
     note.style.cssText = "position:fixed;z-index:1000;inset:0 0 auto 0;padding:10px 16px;background:#b45309;" +
       "color:#fff;font:600 14px/1.4 system-ui,sans-serif;text-align:center"
     globalThis.document.body.append(note)
-    while (!await isThere()) await new Promise((resolve) => setTimeout(resolve, 500))
+    do await new Promise((resolve) => setTimeout(resolve, 500)); while (!await isThere())
     location.reload()
   })
 }
 
 async function isThere() {
   try {
-    return (await fetch(location.href, {method: "HEAD", cache: "no-store"})).status < 500
+    return (await fetch("favicon.ico", {cache: "no-store"})).status < 500
   } catch {
     return false
   }
