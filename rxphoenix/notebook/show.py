@@ -6,6 +6,7 @@ What lives here: displaying, and when it ends. What does not: what is shown for 
 from __future__ import annotations
 
 import asyncio
+from contextvars import Context
 from importlib import import_module
 from typing import Any, TypeVar
 
@@ -91,14 +92,23 @@ class Shown(abc.DisposableBase):
 
     def _update(self) -> None:
         self._is_behind = False
-        self._handle.update(self._render(self._latest))
+        _update(self._handle, self._render(self._latest))
 
     def _on_error(self, error: Exception) -> None:
         self.dispose()
-        self._ending.update(_Text(f"ended: {type(error).__name__}: {error}"))
+        _update(self._ending, _Text(f"ended: {type(error).__name__}: {error}"))
 
     def _on_completed(self) -> None:
         self.dispose()
+
+
+def _update(handle: Any, content: Any) -> None:
+    """Display something in the place of what was there, in the name of the cell that runs now.
+
+    What comes by itself comes in the context of the cell that began it, and a kernel would send it in that cell's name:
+    who runs a notebook without a person listens to the cell that runs, and would miss it.
+    """
+    Context().run(handle.update, content)
 
 
 class _Text:

@@ -14,6 +14,9 @@ from tests.house.architecture import ROOT
 
 NOTEBOOKS = ROOT / "notebooks"
 
+REMOVE_OUTPUT = "remove-output"
+"""The tag of a cell whose output neither the notebook nor the site keeps: what it shows is nothing without a kernel."""
+
 
 def executed(path: Path) -> str:
     """The notebook as it is after a run, as text.
@@ -30,6 +33,8 @@ def executed(path: Path) -> str:
         cell.metadata = {key: value for key, value in cell.metadata.items() if key != "execution"}
         if cell.cell_type == "code":
             cell.execution_count = None
+            if REMOVE_OUTPUT in cell.metadata.get("tags", ()):
+                cell.outputs = []
             for output in cell.outputs:
                 if output.output_type == "execute_result":
                     output.execution_count = None

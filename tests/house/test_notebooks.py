@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.house.architecture import ROOT
+from tests.house.notebooks import REMOVE_OUTPUT
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 NOISE = re.compile(r" at 0x[0-9a-f]+|127\.0\.0\.1:\d+|/(?:tmp|home|root|work)/|Traceback")
@@ -23,7 +24,8 @@ def test_outputs_are_stored_without_noise(path: Path) -> None:
     assert {output["output_type"] for output in shown} <= {"execute_result", "display_data", "stream"}
     assert [output["text"] for output in shown if output.get("name") == "stderr"] == []
     assert NOISE.findall(json.dumps(shown)) == []
-    assert [cell["id"] for cell in cells if cell["metadata"] or cell.get("execution_count")] == []
+    assert [cell["id"] for cell in cells if cell["metadata"] and cell["metadata"] != {"tags": [REMOVE_OUTPUT]}] == []
+    assert [cell["id"] for cell in code if cell["execution_count"] or (cell["metadata"] and cell["outputs"])] == []
 
 
 def test_every_notebook_is_a_page_of_the_site() -> None:

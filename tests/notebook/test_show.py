@@ -194,7 +194,7 @@ def kernel() -> Iterator[BlockingKernelClient]:
 
 
 def run(kernel: BlockingKernelClient, cell_id: str, code: str) -> list[tuple[str, dict[str, Any]]]:
-    """Run a cell, as a front end does, and return what it has displayed and updated."""
+    """Run a cell, and return what was displayed and updated in its name: all that a notebook run by nobody keeps."""
     content = {"code": code, "silent": False, "store_history": True, "user_expressions": {}, "allow_stdin": False}
     message = kernel.session.msg("execute_request", content, metadata={"cellId": cell_id})
     kernel.shell_channel.send(message)
@@ -202,13 +202,13 @@ def run(kernel: BlockingKernelClient, cell_id: str, code: str) -> list[tuple[str
     while True:
         told = kernel.get_iopub_msg(timeout=60)
         kind, what = told["msg_type"], told["content"]
+        if told["parent_header"].get("msg_id") != message["header"]["msg_id"]:
+            continue
         if kind in ("display_data", "update_display_data"):
             shown.append((kind, what["data"]))
         elif kind == "error":
             pytest.fail("\n".join(what["traceback"]), pytrace=False)
-        elif (
-            told["parent_header"].get("msg_id") == message["header"]["msg_id"] and what.get("execution_state") == "idle"
-        ):
+        elif what.get("execution_state") == "idle":
             return shown
 
 
@@ -229,3 +229,18 @@ def test_a_notebook_follows_a_socket_until_the_cell_is_run_again(kernel: Blockin
     assert [data["text/plain"] for _, data in again] == ["'7'"]  # and not the first display, too
     [(_, data)] = run(kernel, "d", "stream.on_error(ValueError('too warm'))")
     assert data["text/plain"] == "ended: ValueError: too warm"
+
+
+def test_what_comes_by_itself_is_updated_in_the_name_of_the_cell_that_runs(kernel: BlockingKernelClient) -> None:
+    setup = """
+        import asyncio
+        from reactivex import interval, operators as ops
+        from reactivex.scheduler.eventloop import AsyncIOScheduler
+        from rxphoenix.notebook import show
+        scheduler = AsyncIOScheduler(asyncio.get_running_loop())
+        shown = show(interval(0.001, scheduler=scheduler), every=1e-6)
+    """
+    run(kernel, "a", "\n".join(line.strip() for line in setup.splitlines()))
+    shown = run(kernel, "b", "await interval(0.01, scheduler=scheduler).pipe(ops.first())")
+    assert {kind for kind, _ in shown} == {"update_display_data"}
+    run(kernel, "c", "shown.dispose()")
