@@ -1,29 +1,19 @@
-"""The ``rxphoenix`` command: its arguments, and what becomes of them.
+"""The ``rxphoenix`` command: from its arguments to what does the work, and to an exit status.
 
-What lives here: parsing, for the commands that a plain install has, and finding the others. What does not: what a
-command does (``demo.py``, ``serve.py``, ``marbles.py``, ``live``).
+What lives here: finding the command that is asked for. What does not: arguments (``parser.py``, and ``live`` for what
+needs the extra ``cli``), and what a command does (``demo.py``, ``serve.py``, ``marbles.py``, ``live``).
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import os
 import signal
 import sys
 from collections.abc import Sequence
-from importlib import metadata
 
-from rxphoenix.cli.statuses import (
-    ENDED,
-    FAILED,
-    INTERRUPTED,
-    MISUSED,
-    NOT_CONNECTED,
-    REFUSED,
-    STATUSES,
-    TIMED_OUT,
-)
+from rxphoenix.cli.parser import LIVE, command_parser, version
+from rxphoenix.cli.statuses import ENDED, FAILED, INTERRUPTED, MISUSED, NOT_CONNECTED, REFUSED, TIMED_OUT
 
 __all__ = [
     "ENDED",
@@ -36,17 +26,6 @@ __all__ = [
     "main",
     "version",
 ]
-
-_LIVE = {
-    "tail": "join topics, and show what comes",
-    "push": "push one message, and print the reply",
-    "ping": "measure round trips",
-    "presence": "show who is present on a topic",
-    "record": "join topics, and record what is said",
-    "replay": "show a recording, serve it, or make a marble file of it",
-    "dashboard": "show a socket and its channels on a page that lives",
-}
-"""The commands of the extra ``cli``, which typer parses."""
 
 _COMPLETION = ("--install-completion", "--show-completion")
 
@@ -64,9 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         SystemExit: after ``--help`` and ``--version``, and with status 2 for arguments that make no sense.
     """
     given = sys.argv[1:] if arguments is None else list(arguments)
-    if "_RXPHOENIX_COMPLETE" in os.environ or (given and given[0] in (*_LIVE, *_COMPLETION)):
+    if "_RXPHOENIX_COMPLETE" in os.environ or (given and given[0] in (*LIVE, *_COMPLETION)):
         return _live(given)
-    parser = _parser()
+    parser = command_parser()
     options = parser.parse_args(given)
     if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # as `make demo` has it, until we can answer
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -109,75 +88,3 @@ def _live(given: list[str]) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     return run(given)
-
-
-def version() -> str:
-    """The version of the installed package."""
-    try:
-        return metadata.version("rxphoenix")
-    except metadata.PackageNotFoundError:  # run from its sources
-        return "(not installed)"
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="rxphoenix",
-        description="Phoenix Channels as reactive streams.",
-        epilog=f"{STATUSES}\n\n--install-completion sets up the shell to complete all of this (with 'rxphoenix[cli]').",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        "--version", action="version", version=f"rxphoenix {version()}", help="show the version and exit"
-    )
-    commands = parser.add_subparsers(dest="command", title="commands", metavar="command")
-    commands.add_parser(
-        "demo",
-        help="a tour of the library over a real socket, about 20 seconds",
-        description="A tour of the library over a real socket. It takes about 20 seconds and ends by itself.",
-        epilog=STATUSES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    serve = commands.add_parser(
-        "serve",
-        help="run a small Phoenix server to try things against",
-        description="Run a small Phoenix server until Ctrl-C, to try things against; not for production.",
-        epilog=STATUSES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    serve.add_argument(
-        "application",
-        nargs="?",
-        choices=("demo", "conformance"),
-        default="demo",
-        help="demo: a chat and a thermometer; conformance: what the protocol tests talk to (default: demo)",
-    )
-    serve.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: %(default)s)")
-    serve.add_argument(
-        "--port", type=_port, default=4000, help="the port to listen on, 0 for any free one (default: %(default)s)"
-    )
-    marbles = commands.add_parser(
-        "marbles",
-        help="run marble files, or draw them",
-        description="Run marble files, or draw them.",
-        epilog=STATUSES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    actions = marbles.add_subparsers(dest="action", title="commands", metavar="command", required=True)
-    check = actions.add_parser("check", help="run marble files", description="Run marble files in virtual time.")
-    check.add_argument("paths", nargs="+", metavar="PATH", help="a file, or a folder of *.marble files")
-    render = actions.add_parser("render", help="draw a marble file", description="Draw a marble file, as text or SVG.")
-    render.add_argument("file", metavar="FILE", help="the marble file")
-    render.add_argument("-o", "--output", metavar="FILE", help="where an SVG goes; without it, text is printed")
-    for name, words in _LIVE.items():
-        commands.add_parser(name, help=f"{words} (with 'rxphoenix[cli]')", add_help=False)
-    return parser
-
-
-def _port(text: str) -> int:
-    try:
-        port = int(text)
-    except ValueError:
-        port = -1
-    if not 0 <= port <= 65535:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a port: a number from 0 to 65535")
-    return port

@@ -40,6 +40,7 @@ from rxphoenix.cli.live.options import (
     Url,
 )
 from rxphoenix.cli.live.ping import ping as run_ping
+from rxphoenix.cli.live.plain import add_plain_commands
 from rxphoenix.cli.live.presence import presence as run_presence
 from rxphoenix.cli.live.push import push as run_push
 from rxphoenix.cli.live.record import record_topics
@@ -389,26 +390,7 @@ async def _serve(file: Path, port: int, speed: float) -> int:
     )
 
 
-# -- the commands of a plain install, so that they are completed like the others ----------------------------------
-
-
-def _pass_on(context: typer.Context) -> int:
-    from rxphoenix.cli import main
-
-    return main([context.info_name or "", *context.args])
-
-
-for _name, _words in {
-    "demo": "A tour of the library over a real socket.",
-    "serve": "Run a small Phoenix server to try things against.",
-    "marbles": "Run marble files, or draw them.",
-}.items():
-    application.command(
-        _name,
-        help=_words,
-        add_help_option=False,
-        context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
-    )(_pass_on)
+add_plain_commands(application)
 
 
 # -- what they share -------------------------------------------------------------------------------------------------

@@ -122,21 +122,10 @@ async def test_the_shell_completes_commands_and_options(start: Start):
     def complete(words: str, at: int) -> dict[str, str]:
         return {"_RXPHOENIX_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(at)}
 
-    commands, options, script = await asyncio.gather(
-        start(environment=complete("rxphoenix ", 1)),
+    options, script = await asyncio.gather(
         start(environment=complete("rxphoenix tail --j", 2)),
         start("--show-completion", "bash"),
     )
-    assert [await command.end() for command in (commands, options, script)] == [(0, "")] * 3
-    assert set(commands.lines) >= {*COMMANDS, "demo", "serve", "marbles"}
+    assert [await command.end() for command in (options, script)] == [(0, "")] * 2
     assert set(options.lines) == {"--join-param", "--jsonl"}
     assert any("_RXPHOENIX_COMPLETE=complete_bash" in line for line in script.lines)
-
-
-def test_the_other_commands_are_passed_on(capsys: pytest.CaptureFixture[str]):
-    from rxphoenix.cli.live.commands import run
-
-    with pytest.raises(SystemExit) as ended:
-        run(["serve", "--help"])
-    assert ended.value.code == 0
-    assert "--port PORT" in capsys.readouterr().out
