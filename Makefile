@@ -65,9 +65,8 @@ types: $(STAMP)
 test: check
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal --cov --cov-report=term $(ARGS)
 
-# Until the command itself answers Ctrl-C, the signal ends it without a word: importing takes a moment.
 demo: $(STAMP)
-	@$(BIN)/python -c 'import runpy, signal; signal.signal(signal.SIGINT, signal.SIG_DFL); runpy.run_module("rxphoenix", run_name="__main__")' demo
+	@$(BIN)/python -m rxphoenix demo
 
 # --port of the command: make dashboard ARGS="--port 8080"
 dashboard: $(STAMP)

@@ -14,80 +14,79 @@ Example:
 """
 
 from importlib import import_module as _import_module
-from typing import TYPE_CHECKING
 
-from rxphoenix.bridges.background import Background, background
-from rxphoenix.bridges.buffer import Overflow
-from rxphoenix.bridges.iterable import from_async_iterable
-from rxphoenix.bridges.iteration import Iteration, iterate
-from rxphoenix.bridges.mapping import map_async
-from rxphoenix.bridges.retrying import retry_backoff
-from rxphoenix.client.channel import Channel
-from rxphoenix.client.channel_state import ChannelStateView
-from rxphoenix.client.context import Fault
-from rxphoenix.client.hold import Hold
-from rxphoenix.client.join_options import PresenceEvents
-from rxphoenix.client.joined import Gap, Joined
-from rxphoenix.client.link import Lease
-from rxphoenix.client.presence import Presence
-from rxphoenix.client.push import Push
-from rxphoenix.client.resume import Resume
-from rxphoenix.client.single import Single
-from rxphoenix.client.socket import Socket
-from rxphoenix.client.subjects import FaultStream, HotStream, StateStream, Stream
-from rxphoenix.errors import (
-    BlockedTooLong,
-    BufferOverflow,
-    ChannelClosed,
-    ChannelCrashed,
-    ChannelFault,
-    ChannelForgotten,
-    ConnectionFault,
-    ConnectionLost,
-    ConnectionRefused,
-    ConnectTimeout,
-    Disconnected,
-    EventLoopEnding,
-    HeartbeatTimeout,
-    JoinCrashed,
-    JoinRefused,
-    JoinTimeout,
-    MalformedFrame,
-    NoEventLoop,
-    NotConnected,
-    NotJoined,
-    PayloadMismatch,
-    PhoenixError,
-    ProviderFailed,
-    PushBufferFull,
-    PushFault,
-    PushInterrupted,
-    PushRefused,
-    PushTimeout,
-    ReconnectGivenUp,
-    RecordingError,
-    RejoinGivenUp,
-    SocketClosed,
-    TakenOver,
-    TopicBusy,
-    UnencodablePayload,
-    WrongThread,
-)
-from rxphoenix.protocol.backoff import Delay, exponential, give_up_on, stepped
-from rxphoenix.protocol.lifecycle import ChannelState, SocketState
-from rxphoenix.protocol.message import Frame, Message, Payload, Reply
-from rxphoenix.protocol.roster import PresenceChange, PresenceSync, Roster
-from rxphoenix.protocol.serializer import JSONSerializer, JSONSerializerV1, Serializer
-from rxphoenix.protocol.snapshot import Meta, PresenceEntry, PresenceSnapshot, PresenceState
-from rxphoenix.transports.base import Transport
-from rxphoenix.transports.fallback import Fallback
-from rxphoenix.transports.memory import FallbackMemory, FileMemory, InProcessMemory
-
+TYPE_CHECKING = False  # as typing has it, whose import would take longer than all else here
 if TYPE_CHECKING:
+    from rxphoenix.bridges.background import Background, background
+    from rxphoenix.bridges.buffer import Overflow
+    from rxphoenix.bridges.iterable import from_async_iterable
+    from rxphoenix.bridges.iteration import Iteration, iterate
+    from rxphoenix.bridges.mapping import map_async
+    from rxphoenix.bridges.retrying import retry_backoff
+    from rxphoenix.client.channel import Channel
+    from rxphoenix.client.channel_state import ChannelStateView
+    from rxphoenix.client.context import Fault
+    from rxphoenix.client.hold import Hold
+    from rxphoenix.client.join_options import PresenceEvents
+    from rxphoenix.client.joined import Gap, Joined
+    from rxphoenix.client.link import Lease
+    from rxphoenix.client.presence import Presence
+    from rxphoenix.client.push import Push
+    from rxphoenix.client.resume import Resume
+    from rxphoenix.client.single import Single
+    from rxphoenix.client.socket import Socket
+    from rxphoenix.client.subjects import FaultStream, HotStream, StateStream, Stream
+    from rxphoenix.errors import (
+        BlockedTooLong,
+        BufferOverflow,
+        ChannelClosed,
+        ChannelCrashed,
+        ChannelFault,
+        ChannelForgotten,
+        ConnectionFault,
+        ConnectionLost,
+        ConnectionRefused,
+        ConnectTimeout,
+        Disconnected,
+        EventLoopEnding,
+        HeartbeatTimeout,
+        JoinCrashed,
+        JoinRefused,
+        JoinTimeout,
+        MalformedFrame,
+        NoEventLoop,
+        NotConnected,
+        NotJoined,
+        PayloadMismatch,
+        PhoenixError,
+        ProviderFailed,
+        PushBufferFull,
+        PushFault,
+        PushInterrupted,
+        PushRefused,
+        PushTimeout,
+        ReconnectGivenUp,
+        RecordingError,
+        RejoinGivenUp,
+        SocketClosed,
+        TakenOver,
+        TopicBusy,
+        UnencodablePayload,
+        WrongThread,
+    )
+    from rxphoenix.protocol.backoff import Delay, exponential, give_up_on, stepped
+    from rxphoenix.protocol.lifecycle import ChannelState, SocketState
+    from rxphoenix.protocol.message import Frame, Message, Payload, Reply
+    from rxphoenix.protocol.roster import PresenceChange, PresenceSync, Roster
+    from rxphoenix.protocol.serializer import JSONSerializer, JSONSerializerV1, Serializer
+    from rxphoenix.protocol.snapshot import Meta, PresenceEntry, PresenceSnapshot, PresenceState
     from rxphoenix.recording.record import Recording, record
     from rxphoenix.recording.replay import AS_FAST_AS_POSSIBLE, Replay, replay
     from rxphoenix.recording.script import Mismatch
+    from rxphoenix.transports.base import Transport
+    from rxphoenix.transports.fallback import Fallback
     from rxphoenix.transports.longpoll import LongPoll
+    from rxphoenix.transports.memory import FallbackMemory, FileMemory, InProcessMemory
     from rxphoenix.transports.picows import PicoWebSocket
     from rxphoenix.transports.websocket import WebSocket
 
@@ -189,25 +188,97 @@ __all__ = [
     "stepped",
 ]
 
-
-_LAZY = {
-    "AS_FAST_AS_POSSIBLE": "rxphoenix.recording.replay",
-    "LongPoll": "rxphoenix.transports.longpoll",
-    "Mismatch": "rxphoenix.recording.script",
-    "PicoWebSocket": "rxphoenix.transports.picows",
-    "Recording": "rxphoenix.recording.record",
-    "Replay": "rxphoenix.recording.replay",
-    "WebSocket": "rxphoenix.transports.websocket",
-    "record": "rxphoenix.recording.record",
-    "replay": "rxphoenix.recording.replay",
+_HOMES = {
+    "rxphoenix.bridges.background": ("Background", "background"),
+    "rxphoenix.bridges.buffer": ("Overflow",),
+    "rxphoenix.bridges.iterable": ("from_async_iterable",),
+    "rxphoenix.bridges.iteration": ("Iteration", "iterate"),
+    "rxphoenix.bridges.mapping": ("map_async",),
+    "rxphoenix.bridges.retrying": ("retry_backoff",),
+    "rxphoenix.client.channel": ("Channel",),
+    "rxphoenix.client.channel_state": ("ChannelStateView",),
+    "rxphoenix.client.context": ("Fault",),
+    "rxphoenix.client.hold": ("Hold",),
+    "rxphoenix.client.join_options": ("PresenceEvents",),
+    "rxphoenix.client.joined": ("Gap", "Joined"),
+    "rxphoenix.client.link": ("Lease",),
+    "rxphoenix.client.presence": ("Presence",),
+    "rxphoenix.client.push": ("Push",),
+    "rxphoenix.client.resume": ("Resume",),
+    "rxphoenix.client.single": ("Single",),
+    "rxphoenix.client.socket": ("Socket",),
+    "rxphoenix.client.subjects": ("FaultStream", "HotStream", "StateStream", "Stream"),
+    "rxphoenix.errors": (
+        "BlockedTooLong",
+        "BufferOverflow",
+        "ChannelClosed",
+        "ChannelCrashed",
+        "ChannelFault",
+        "ChannelForgotten",
+        "ConnectionFault",
+        "ConnectionLost",
+        "ConnectionRefused",
+        "ConnectTimeout",
+        "Disconnected",
+        "EventLoopEnding",
+        "HeartbeatTimeout",
+        "JoinCrashed",
+        "JoinRefused",
+        "JoinTimeout",
+        "MalformedFrame",
+        "NoEventLoop",
+        "NotConnected",
+        "NotJoined",
+        "PayloadMismatch",
+        "PhoenixError",
+        "ProviderFailed",
+        "PushBufferFull",
+        "PushFault",
+        "PushInterrupted",
+        "PushRefused",
+        "PushTimeout",
+        "ReconnectGivenUp",
+        "RecordingError",
+        "RejoinGivenUp",
+        "SocketClosed",
+        "TakenOver",
+        "TopicBusy",
+        "UnencodablePayload",
+        "WrongThread",
+    ),
+    "rxphoenix.protocol.backoff": ("Delay", "exponential", "give_up_on", "stepped"),
+    "rxphoenix.protocol.lifecycle": ("ChannelState", "SocketState"),
+    "rxphoenix.protocol.message": ("Frame", "Message", "Payload", "Reply"),
+    "rxphoenix.protocol.roster": ("PresenceChange", "PresenceSync", "Roster"),
+    "rxphoenix.protocol.serializer": ("JSONSerializer", "JSONSerializerV1", "Serializer"),
+    "rxphoenix.protocol.snapshot": ("Meta", "PresenceEntry", "PresenceSnapshot", "PresenceState"),
+    "rxphoenix.recording.record": ("Recording", "record"),
+    "rxphoenix.recording.replay": ("AS_FAST_AS_POSSIBLE", "Replay", "replay"),
+    "rxphoenix.recording.script": ("Mismatch",),
+    "rxphoenix.transports.base": ("Transport",),
+    "rxphoenix.transports.fallback": ("Fallback",),
+    "rxphoenix.transports.longpoll": ("LongPoll",),
+    "rxphoenix.transports.memory": ("FallbackMemory", "FileMemory", "InProcessMemory"),
+    "rxphoenix.transports.picows": ("PicoWebSocket",),
+    "rxphoenix.transports.websocket": ("WebSocket",),
 }
-"""Where names are that are loaded when they are first needed.
+"""The module of each name. It is loaded when one of its names is first needed.
 
-They need aiohttp, which a program with a transport of its own or in virtual time never does; or few programs use them.
+So the command answers at once, a program with a transport of its own never loads aiohttp, and importing costs what is
+used. Type checkers and editors read the imports above.
 """
 
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
-def __getattr__(name: str) -> object:
-    if name not in _LAZY:
-        raise AttributeError(f"module 'rxphoenix' has no attribute {name!r}")
-    return getattr(_import_module(_LAZY[name]), name)
+
+if not TYPE_CHECKING:  # to a type checker a name that is not imported above is a mistake
+
+    def __getattr__(name: str) -> object:
+        if name not in _HOME_OF:
+            raise AttributeError(f"module 'rxphoenix' has no attribute {name!r}")
+        value = globals()[name] = getattr(_import_module(_HOME_OF[name]), name)
+        return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

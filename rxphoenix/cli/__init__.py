@@ -10,7 +10,8 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from argparse import Namespace
+from collections.abc import Callable, Sequence
 
 from rxphoenix.cli.parser import LIVE, command_parser, version
 from rxphoenix.cli.statuses import ENDED, FAILED, INTERRUPTED, MISUSED, NOT_CONNECTED, REFUSED, TIMED_OUT
@@ -47,30 +48,40 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _live(given)
     parser = command_parser()
     options = parser.parse_args(given)
-    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # as `make demo` has it, until we can answer
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-    # Each command is imported when it is asked for: `rxphoenix --version` need not load a server.
+    run = _command(options)
+    if run is None:
+        parser.print_help()
+        return ENDED
+    _answer_interrupts()
     try:
-        match options.command:
-            case "demo":
-                from rxphoenix.cli.demo import demo
-
-                asyncio.run(demo())
-                return ENDED
-            case "serve":
-                from rxphoenix.cli.serve import serve
-
-                return asyncio.run(serve(options.application, options.host, options.port))
-            case "marbles":
-                from rxphoenix.cli.marbles import check, render
-
-                done = render(options.file, options.output) if options.action == "render" else check(options.paths)
-                return ENDED if done else FAILED
-            case _:
-                parser.print_help()
-                return ENDED
+        return run()
     except KeyboardInterrupt:
         return ENDED if options.command == "serve" else INTERRUPTED
+
+
+def _command(options: Namespace) -> Callable[[], int] | None:
+    """Load the command that was asked for, and only that: what it does with its arguments; ``None`` for none."""
+    match options.command:
+        case "demo":
+            from rxphoenix.cli.demo import demo
+
+            def show() -> int:
+                asyncio.run(demo())
+                return ENDED
+
+            return show
+        case "serve":
+            from rxphoenix.cli.serve import serve
+
+            return lambda: asyncio.run(serve(options.application, options.host, options.port))
+        case "marbles":
+            from rxphoenix.cli.marbles import check, render
+
+            draws = options.action == "render"
+            done = (lambda: render(options.file, options.output)) if draws else (lambda: check(options.paths))
+            return lambda: ENDED if done() else FAILED
+        case _:
+            return None
 
 
 def _live(given: list[str]) -> int:
@@ -85,6 +96,11 @@ def _live(given: list[str]) -> int:
             file=sys.stderr,
         )
         return MISUSED
-    except KeyboardInterrupt:
-        return INTERRUPTED
+    _answer_interrupts()
     return run(given)
+
+
+def _answer_interrupts() -> None:
+    """Let Ctrl-C interrupt what runs; until now it has ended the process (``rxphoenix/__main__.py``)."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)

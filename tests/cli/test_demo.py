@@ -8,13 +8,12 @@ import os
 import re
 import shlex
 import signal
-from pathlib import Path
 
 import pytest
 
 from rxphoenix.cli.console import Console
 from rxphoenix.cli.demo import demo
-from tests.cli.conftest import PATIENCE, Command, Start
+from tests.cli.conftest import Command, Start
 from tests.house.architecture import ROOT
 
 # The same tour without the pauses for the reader, for what is about something else than its pace.
@@ -165,27 +164,11 @@ async def test_it_ends_when_nobody_reads_any_more(start: Start):
     assert await command.end() == (130, "")
 
 
-def recipe() -> list[str]:
-    """What ``make demo`` gives to Python."""
+async def test_make_demo_gives_the_tour(start: Start):
     _, line = re.findall(
         r"^demo: (.*)\n\t@\$\(BIN\)/python (.*)$", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE
     )[0]
-    return shlex.split(line)
-
-
-async def test_it_can_be_interrupted_while_python_imports(start: Start):
-    *python, word = recipe()
-    command = await start(word, python=tuple(python))
-    maps = Path(f"/proc/{command.process.pid}/maps")
-    async with asyncio.timeout(PATIENCE):
-        while "_asyncio" not in maps.read_text():  # noqa: ASYNC110, ASYNC240
-            await asyncio.sleep(0)
-    status, errors = await command.interrupt()
-    assert (status in (-signal.SIGINT, 130), errors) == (True, "")
-
-
-async def test_make_demo_gives_the_tour(start: Start):
-    *python, word = recipe()
+    *python, word = shlex.split(line)
     command = await start(word, python=tuple(python))
     await command.line("1. Connect")
     assert await command.interrupt() == (130, "")
