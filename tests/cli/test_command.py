@@ -24,11 +24,14 @@ async def test_the_version_is_that_of_the_package(start: Start):
     assert command.lines == [f"rxphoenix {installed_version()}"]
 
 
-async def test_without_arguments_it_helps(start: Start):
-    bare, asked = await start(), await start("--help")
-    assert await bare.end() == (0, "")
-    assert await asked.end() == (0, "")
-    assert bare.lines == asked.lines
+def test_without_arguments_it_helps(capsys: pytest.CaptureFixture[str]):
+    assert main([]) == 0
+    bare = capsys.readouterr()
+    with pytest.raises(SystemExit) as ended:
+        main(["--help"])
+    assert ended.value.code == 0
+    assert capsys.readouterr() == bare
+    assert bare.err == ""
 
 
 async def test_an_unknown_command_is_a_misuse(start: Start):

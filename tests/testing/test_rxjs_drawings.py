@@ -1,7 +1,8 @@
 """The drawings that RxJS's guide to marble testing gives as examples mean what it says.
 
-Each is named by its place in the guide; a frame is a millisecond, as in RxJS's run mode. Where the guide tells what an
-operator makes of them, the reading of both drawings is compared with what it says of the operator.
+Each is named by its place in the guide; a frame is a millisecond, as in RxJS's run mode. What the guide runs is run
+here, too, with RxPY's operators; all but ``time(): delayed by 2 frames``, where RxJS's ``delay`` does not delay the
+completion, and RxPY's does.
 """
 
 from __future__ import annotations
@@ -10,7 +11,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
+import reactivex
+from reactivex import Observable
+from reactivex import operators as ops
 
+from rxphoenix.testing import World
 from rxphoenix.testing.drawing import Completed, Failed, Next
 from rxphoenix.testing.notation import legend, parse, parse_subscription, render, render_subscription
 
@@ -102,14 +107,56 @@ def test_a_subscription_of_the_guide_means_what_it_says(
     assert parse_subscription(render_subscription(*parse_subscription(text))) == expected
 
 
-def test_what_each_subscriber_of_the_hot_source_sees_lies_within_its_subscription():
-    source = parse("--a--a--a--a--a--a--a--")
-    for subscription, seen in [
-        ("      --^-----------!", "   --a--a--a--a--"),
-        ("      ---------^--------!", "   -----------a--a--a-"),
-    ]:
-        subscribed, disposed = parse_subscription(subscription)
-        assert subscribed is not None
-        assert disposed is not None
-        within = tuple(mark for mark in source.marks if subscribed <= mark.instant < disposed)
-        assert parse(seen).marks == within
+# -- what the guide runs -----------------------------------------------------------------------------------------------
+
+
+def test_introduction_a_throttled_source(marbles: World):
+    e1 = marbles.cold(" -a--b--c---|")
+    # for 3 frames in the guide: what comes just then RxJS's throttleTime drops, and RxPY's operator lets through
+    throttled = e1.pipe(ops.throttle_first(0.004, scheduler=marbles.scheduler))
+    marbles.expect(throttled).to_be("-a-----c---|")
+    marbles.expect_subscriptions(e1).to_be("  ^----------!")
+
+
+def test_time_progression_each_value_after_ten_milliseconds(marbles: World):
+    def late(value: str) -> Observable[str]:
+        return reactivex.of(value).pipe(ops.delay(0.01, scheduler=marbles.scheduler))
+
+    result = marbles.cold(" -a-b-c|").pipe(ops.concat_map(late))
+    for expected in ("-- 9ms a 9ms b 9ms (c|)", "-----------a 9ms b 9ms (c|)", "------- 4ms a 9ms b 9ms (c|)"):
+        marbles.expect(result).to_be(expected)
+
+
+def test_subscriptions_two_subscribers_of_a_hot_source(marbles: World):
+    source = marbles.hot("--a--a--a--a--a--a--a--")
+    marbles.expect(source, "   --^-----------!").to_be("   --a--a--a--a--")
+    marbles.expect(source, "   ---------^--------!").to_be("   -----------a--a--a-")
+    marbles.expect_subscriptions(source).to_be("--^-----------!", "---------^--------!")
+
+
+def test_subscriptions_a_source_that_never_ends(marbles: World):
+    forever = reactivex.interval(0.001, scheduler=marbles.scheduler).pipe(ops.map(lambda _count: "a"))
+    marbles.expect(forever, "------!").to_be("-aaaaa")
+
+
+def test_flush_side_effects_are_seen_once_time_has_passed(marbles: World):
+    values: list[str] = []
+    ended: list[str] = []
+    counted = marbles.cold("--a--b|").pipe(ops.do_action(values.append, on_completed=lambda: ended.append("complete")))
+    marbles.expect(counted).to_be("--a--b|")
+    assert (values, ended) == ([], [])
+    marbles.run(until="6ms")
+    assert (values, ended) == (["a", "b"], ["complete"])
+
+
+@pytest.mark.parametrize(
+    ("drawing", "happens"),
+    [("-", "-"), ("------", "------"), ("|", "|"), ("#", "#"), ("--a--b--|", "--a--b--|"), ("--(abc)-|", "--(abc)-|")],
+)
+def test_examples_what_is_drawn_is_what_a_source_does(drawing: str, happens: str, marbles: World):
+    marbles.expect(marbles.cold(drawing)).to_be(happens)
+    marbles.expect(marbles.hot(drawing)).to_be(happens)
+
+
+def test_examples_a_hot_source_has_emitted_before_its_subscription(marbles: World):
+    marbles.expect(marbles.hot("-a-^-b--|")).to_be("--b--|")

@@ -1,14 +1,15 @@
-"""A server in this process for commands in others, which tells what they have done."""
+"""A server in this process for commands, in others or here, which tells what they have done."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 
+from rxphoenix.cli import main
 from rxphoenix.server import (
     ConnectInfo,
     Endpoint,
@@ -20,6 +21,7 @@ from rxphoenix.server import (
     ServerSocket,
 )
 from tests.cli.conftest import PATIENCE
+from tests.house.background import in_background
 
 
 class House:
@@ -87,11 +89,41 @@ class Room(ServerChannel[Visitor]):
                 return Reply("error", {"reason": f"no {event} here"})
 
 
-@pytest.fixture
-async def house() -> AsyncIterator[House]:
-    """A server that runs."""
+def new_house() -> House:
+    """A server that does not run yet."""
     endpoint = Endpoint()
     house = House(endpoint)
     endpoint.socket("/socket", lambda: Visitor(house), channels={"room:*": Room}, auth_token=True)
+    return house
+
+
+@pytest.fixture
+async def house() -> AsyncIterator[House]:
+    """A server that runs on the loop of the test, for commands in other processes."""
+    house = new_house()
     async with house.server:
         yield house
+
+
+@pytest.fixture
+def far_house() -> Iterator[House]:
+    """A server that runs on a thread of its own, for commands in this process."""
+    house = new_house()
+    with in_background("house", lambda: house.server):
+        yield house
+
+
+Ran: TypeAlias = tuple[int, list[str], str]
+Run: TypeAlias = Callable[..., Ran]
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run a command in this process: its exit status, what it printed, line by line, and what standard error got."""
+
+    def run_one(*arguments: str) -> Ran:
+        status = main(arguments)
+        output = capsys.readouterr()
+        return status, output.out.splitlines(), output.err
+
+    return run_one

@@ -1,4 +1,4 @@
-"""Recording, as a process."""
+"""Recording what is said."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from rxphoenix.recording.events import Began, Ended, Received, Sent
 from rxphoenix.recording.file import read
 from tests.cli.conftest import Start
-from tests.cli.live.conftest import House
+from tests.cli.live.conftest import House, Run
 
 
 async def test_what_is_said_is_in_the_file(house: House, start: Start, tmp_path: Path):
@@ -37,17 +37,14 @@ async def test_what_is_said_is_in_the_file(house: House, start: Start, tmp_path:
     assert (house.joins[1][1], command.lines) == ({"password": "sesame"}, [])
 
 
-async def test_a_file_that_is_no_recording_is_left_alone(house: House, start: Start, tmp_path: Path):
+def test_a_file_that_is_no_recording_is_left_alone(far_house: House, run: Run, tmp_path: Path):
     path = tmp_path / "letter.txt"
     path.write_text("Dear Ann,\n", "utf-8")
-    letter, folder = (
-        await start("record", house.url, "room:a", "-o", str(path)),
-        await start("record", house.url, "room:a", "-o", str(tmp_path)),
-    )
-    assert await letter.end() == (
+    assert run("record", far_house.url, "room:a", "-o", str(path)) == (
         1,
+        [],
         "rxphoenix: letter.txt is no recording, so nothing is appended to it; name another file\n",
     )
     assert path.read_text("utf-8") == "Dear Ann,\n"
-    status, notes = await folder.end()
-    assert (status, notes.count("\n")) == (1, 1)
+    status, lines, notes = run("record", far_house.url, "room:a", "-o", str(tmp_path))
+    assert (status, lines, notes.count("\n")) == (1, [], 1)

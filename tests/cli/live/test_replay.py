@@ -1,4 +1,4 @@
-"""Recordings, shown and served as a process."""
+"""Recordings, shown and served."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from rxphoenix.cli.statuses import ENDED, FAILED, INTERRUPTED, MISUSED
 from rxphoenix.recording.events import Began, Ended, Event, Faulted, Received, Sent, StateChanged
 from rxphoenix.recording.file import RecordingFile
 from rxphoenix.testing.marble_file import read
-from rxphoenix.testing.marble_run import run
+from rxphoenix.testing.marble_run import run as run_marbles
 from tests.cli.conftest import PATIENCE, Start
+from tests.cli.live.conftest import Run
 from tests.cli.live.screen import Screen
 
 BEGAN = Began("2026-11-25T09:30:00+00:00", "ws://localhost:4000/deep/socket")
@@ -56,14 +57,11 @@ def written(path: Path, events: list[Event]) -> str:
     return str(path)
 
 
-async def test_it_is_shown_as_tail_would(start: Start, tmp_path: Path):
+def test_it_is_shown_as_tail_would(run: Run, tmp_path: Path):
     path = written(tmp_path / "session.jsonl.gz", STORY)
-    whole, chosen = await asyncio.gather(
-        start("replay", path, "--presence"), start("replay", path, "--speed", "max", "--event", "news")
-    )
-    status, notes = await whole.end()
+    status, lines, notes = run("replay", path, "--presence")
     assert status == ENDED
-    assert [json.loads(line) for line in whole.lines] == [
+    assert [json.loads(line) for line in lines] == [
         {"at": "2026-11-25T09:30:00.200Z", "topic": "room:a", "presence": "join", "key": "ann",
          "metas": [{"phx_ref": "1"}]},
         {"at": "2026-11-25T09:30:00.250Z", "topic": "room:a", "event": "news", "payload": {"n": 1}},
@@ -84,15 +82,21 @@ async def test_it_is_shown_as_tail_would(start: Start, tmp_path: Path):
         "* connection: open",
         "* room:a: joined",
     ]
-    assert (await chosen.end())[0] == ENDED
-    assert [json.loads(line)["payload"] for line in chosen.lines] == [{"n": 1}]
+    status, lines, _ = run("replay", path, "--speed", "max", "--event", "news")
+    assert (status, [json.loads(line)["payload"] for line in lines]) == (ENDED, [{"n": 1}])
+
+
+HOURS = [*STORY[:-1], received(7200.6, "news", {"n": 2}), Ended(7200.7)]
+
+
+def test_hours_can_be_shown_in_no_time(run: Run, tmp_path: Path):
+    status, lines, _ = run("replay", written(tmp_path / "session.jsonl", HOURS), "--speed", "1000000")
+    assert status == ENDED
+    assert '{"n":2}' in lines[-1]
 
 
 async def test_it_takes_its_time_unless_it_is_interrupted(start: Start, tmp_path: Path):
-    path = written(tmp_path / "session.jsonl", [*STORY[:-1], received(7200.6, "news", {"n": 2}), Ended(7200.7)])
-    patient, hurried = await start("replay", path), await start("replay", path, "--speed", "1000000")
-    await hurried.line('{"n":2}')
-    assert (await hurried.end())[0] == ENDED
+    patient = await start("replay", written(tmp_path / "session.jsonl", HOURS))
     await patient.line("AP8=")
     assert (await patient.interrupt())[0] == INTERRUPTED
 
@@ -114,33 +118,25 @@ async def test_a_server_plays_it_to_any_client(start: Start, tmp_path: Path):
     assert (await command.interrupt())[0] == ENDED
 
 
-async def test_it_becomes_a_marble_file_that_passes(start: Start, tmp_path: Path):
-    path = written(tmp_path / "session.jsonl", STORY)
-    command = await start("replay", path, "--marbles", "--frame", "100ms")
-    assert await command.end() == (ENDED, "")
-    drawn = read("\n".join(command.lines))
+def test_it_becomes_a_marble_file_that_passes(run: Run, tmp_path: Path):
+    status, lines, notes = run("replay", written(tmp_path / "session.jsonl", STORY), "--marbles", "--frame", "100ms")
+    assert (status, notes) == (ENDED, "")
+    drawn = read("\n".join(lines))
     assert drawn.frame == 0.1
     assert [lane.kind for lane in drawn.given] == ["phoenix", "drops"]
-    run(drawn)
+    run_marbles(drawn)
 
 
-async def test_what_cannot_be_played_is_told_in_one_line(start: Start, tmp_path: Path):
-    letter, silent = tmp_path / "letter.txt", written(tmp_path / "silent.jsonl", [BEGAN])
+def test_what_cannot_be_played_is_told_in_one_line(run: Run, tmp_path: Path):
+    letter, none = tmp_path / "letter.txt", tmp_path / "none"
     letter.write_text("Dear Ann,\n", "utf-8")
-    none, wrong, served, drawn, empty = await asyncio.gather(
-        start("replay", str(tmp_path / "none")),
-        start("replay", str(letter)),
-        start("replay", str(letter), "--serve"),
-        start("replay", str(letter), "--marbles"),
-        start("replay", silent, "--marbles"),
-    )
-    assert await none.end() == (FAILED, f"rxphoenix: {tmp_path / 'none'}: No such file or directory\n")
-    for command in (wrong, served, drawn):
-        status, notes = await command.end()
-        assert (status, notes.count("\n")) == (FAILED, 1)
+    assert run("replay", str(none)) == (FAILED, [], f"rxphoenix: {none}: No such file or directory\n")
+    for words in ([], ["--serve"], ["--marbles"]):
+        status, lines, notes = run("replay", str(letter), *words)
+        assert (status, lines, notes.count("\n")) == (FAILED, [], 1)
         assert notes.startswith(f"rxphoenix: {letter}: line 1: no line of a recording")
-    status, notes = await empty.end()
-    assert status == MISUSED
+    status, lines, notes = run("replay", written(tmp_path / "silent.jsonl", [BEGAN]), "--marbles")
+    assert (status, lines) == (MISUSED, [])
     assert notes.startswith("rxphoenix: Invalid value: the server has said nothing on any topic")
 
 
