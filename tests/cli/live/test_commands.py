@@ -16,13 +16,12 @@ from tests.cli.live.screen import Screen
 COMMANDS = ["tail", "push", "ping", "presence", "record", "replay", "dashboard"]
 URL = "ws://127.0.0.1:1/socket"
 
-PLAIN = """
+WITHOUT = """
 import sys
 sys.modules["{package}"] = None  # as where it is not installed
 from rxphoenix.cli import main
-print(main(["tail", "ws://127.0.0.1:1/socket", "room:a"]), main([]))
-main(["--version"])
 """
+PLAIN = f"{WITHOUT}sys.exit(main(sys.argv[1:]))"
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -105,7 +104,8 @@ async def test_a_token_that_is_asked_for_is_not_echoed(house: House, start: Star
 
 @pytest.mark.parametrize("package", ["typer", "rich"])
 async def test_a_plain_install_says_what_to_install_and_has_the_other_commands(package: str, start: Start):
-    command = await start(python=("-c", PLAIN.format(package=package)))
+    program = f'{WITHOUT}print(main(["tail", "{URL}", "room:a"]), main([])); main(["--version"])'
+    command = await start(python=("-c", program.format(package=package)))
     assert await command.end() == (
         ENDED,
         "rxphoenix: tail needs typer and rich; install them: pip install 'rxphoenix[cli]'\n",
