@@ -13,7 +13,7 @@ Example:
     ```
 """
 
-from importlib import import_module as _import_module
+from rxphoenix.loading import loaded_when_needed as _loaded_when_needed
 
 TYPE_CHECKING = False  # as typing has it, whose import would take longer than all else here
 if TYPE_CHECKING:
@@ -188,7 +188,7 @@ __all__ = [
     "stepped",
 ]
 
-_HOMES = {
+_MODULES = {
     "rxphoenix.bridges.background": ("Background", "background"),
     "rxphoenix.bridges.buffer": ("Overflow",),
     "rxphoenix.bridges.iterable": ("from_async_iterable",),
@@ -262,23 +262,7 @@ _HOMES = {
     "rxphoenix.transports.picows": ("PicoWebSocket",),
     "rxphoenix.transports.websocket": ("WebSocket",),
 }
-"""The module of each name. It is loaded when one of its names is first needed.
+"""The public names that each module defines: those above, which type checkers and editors read."""
 
-So the command answers at once, a program with a transport of its own never loads aiohttp, and importing costs what is
-used. Type checkers and editors read the imports above.
-"""
-
-_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
-
-
-if not TYPE_CHECKING:  # to a type checker a name that is not imported above is a mistake
-
-    def __getattr__(name: str) -> object:
-        if name not in _HOME_OF:
-            raise AttributeError(f"module 'rxphoenix' has no attribute {name!r}")
-        value = globals()[name] = getattr(_import_module(_HOME_OF[name]), name)
-        return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = _loaded_when_needed(__name__, _MODULES)

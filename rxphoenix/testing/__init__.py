@@ -16,24 +16,28 @@ Example:
     ```
 """
 
-from rxphoenix.testing.clock import TimeStandsStill, VirtualScheduler
-from rxphoenix.testing.connection import AskedToClose, VirtualConnection
-from rxphoenix.testing.drawn import ColdObservable, HotObservable
-from rxphoenix.testing.expectations import (
-    MarbleFailure,
-    ObservableExpectation,
-    Observation,
-    SubscriptionsExpectation,
-)
-from rxphoenix.testing.notation import MarbleSyntaxError
-from rxphoenix.testing.phoenix import VirtualPhoenix
-from rxphoenix.testing.presence import Track, Untrack, Update
-from rxphoenix.testing.real_time import RealTimeUsed
-from rxphoenix.testing.recorded import to_marbles
-from rxphoenix.testing.seen import Attempt, AttemptsExpectation, FramesExpectation
-from rxphoenix.testing.topic import SentFrame, VirtualChannel, VirtualTopic
-from rxphoenix.testing.way import VirtualTransport
-from rxphoenix.testing.world import HORIZON, World, marbles
+from rxphoenix.loading import loaded_when_needed as _loaded_when_needed
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from rxphoenix.testing.clock import TimeStandsStill, VirtualScheduler
+    from rxphoenix.testing.connection import AskedToClose, VirtualConnection
+    from rxphoenix.testing.drawn import ColdObservable, HotObservable
+    from rxphoenix.testing.expectations import (
+        MarbleFailure,
+        ObservableExpectation,
+        Observation,
+        SubscriptionsExpectation,
+    )
+    from rxphoenix.testing.notation import MarbleSyntaxError
+    from rxphoenix.testing.phoenix import VirtualPhoenix
+    from rxphoenix.testing.presence import Track, Untrack, Update
+    from rxphoenix.testing.real_time import RealTimeUsed
+    from rxphoenix.testing.recorded import to_marbles
+    from rxphoenix.testing.seen import Attempt, AttemptsExpectation, FramesExpectation
+    from rxphoenix.testing.topic import SentFrame, VirtualChannel, VirtualTopic
+    from rxphoenix.testing.way import VirtualTransport
+    from rxphoenix.testing.world import HORIZON, World, marbles
 
 __all__ = [
     "HORIZON",
@@ -64,3 +68,28 @@ __all__ = [
     "marbles",
     "to_marbles",
 ]
+
+_MODULES = {
+    "rxphoenix.testing.clock": ("TimeStandsStill", "VirtualScheduler"),
+    "rxphoenix.testing.connection": ("AskedToClose", "VirtualConnection"),
+    "rxphoenix.testing.drawn": ("ColdObservable", "HotObservable"),
+    "rxphoenix.testing.expectations": (
+        "MarbleFailure",
+        "ObservableExpectation",
+        "Observation",
+        "SubscriptionsExpectation",
+    ),
+    "rxphoenix.testing.notation": ("MarbleSyntaxError",),
+    "rxphoenix.testing.phoenix": ("VirtualPhoenix",),
+    "rxphoenix.testing.presence": ("Track", "Untrack", "Update"),
+    "rxphoenix.testing.real_time": ("RealTimeUsed",),
+    "rxphoenix.testing.recorded": ("to_marbles",),
+    "rxphoenix.testing.seen": ("Attempt", "AttemptsExpectation", "FramesExpectation"),
+    "rxphoenix.testing.topic": ("SentFrame", "VirtualChannel", "VirtualTopic"),
+    "rxphoenix.testing.way": ("VirtualTransport",),
+    "rxphoenix.testing.world": ("HORIZON", "World", "marbles"),
+}
+"""The public names that each module defines: those above, which type checkers and editors read."""
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = _loaded_when_needed(__name__, _MODULES)

@@ -11,10 +11,6 @@ from typing import Any
 
 import pytest
 
-from rxphoenix.testing.expectations import MarbleFailure
-from rxphoenix.testing.marble_file import MarbleFileError, read
-from rxphoenix.testing.marble_run import run
-
 __all__ = ["MarbleFileTest", "MarbleTest", "pytest_collect_file"]
 
 
@@ -38,10 +34,16 @@ class MarbleTest(pytest.Item):
 
     def runtest(self) -> None:
         """Run the file."""
+        from rxphoenix.testing.marble_file import read
+        from rxphoenix.testing.marble_run import run
+
         run(read(self.path.read_text("utf-8"), self.path.name))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """Show the drawings, or the place of a mistake; our own stack only with ``--full-trace``."""
+        from rxphoenix.testing.expectations import MarbleFailure
+        from rxphoenix.testing.marble_file import MarbleFileError
+
         if self.config.getoption("fulltrace"):
             return super().repr_failure(excinfo, style)
         if isinstance(excinfo.value, (MarbleFailure, MarbleFileError)):

@@ -16,15 +16,18 @@ test (``collect.py``).
 from __future__ import annotations
 
 from collections.abc import Generator
+from typing import TYPE_CHECKING
 
 import pytest
 
 from rxphoenix.testing.collect import pytest_collect_file
-from rxphoenix.testing.world import World
+
+if TYPE_CHECKING:
+    from rxphoenix.testing.world import World
 
 __all__ = ["marbles", "pytest_collect_file", "pytest_configure", "pytest_runtest_call"]
 
-_worlds = pytest.StashKey[list[World]]()
+_worlds = pytest.StashKey["list[World]"]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -38,6 +41,8 @@ def pytest_configure(config: pytest.Config) -> None:
 def marbles(request: pytest.FixtureRequest) -> Generator[World, None, None]:
     """A world in virtual time; what the test expects of it is checked when the test has returned."""
     item: pytest.Item = request.node
+    from rxphoenix.testing.world import World  # not before a test asks for it: pytest loads this module in every run
+
     mark = item.get_closest_marker("marbles")
     world = World() if mark is None else World(*mark.args, **mark.kwargs)
     item.stash.setdefault(_worlds, []).append(world)

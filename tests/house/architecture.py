@@ -47,7 +47,8 @@ _SESSION = (
 
 ARROWS: Mapping[str, tuple[str, ...]] = {
     # The root may offer a transport, but must not load it: importing rxphoenix leaves aiohttp alone (test_exports.py).
-    "rxphoenix": (*_CLIENT, *_TRANSPORTS, "rxphoenix.bridges", "rxphoenix.recording"),
+    "rxphoenix": (*_CLIENT, *_TRANSPORTS, "rxphoenix.bridges", "rxphoenix.recording", "rxphoenix.loading"),
+    "rxphoenix.loading": (),
     "rxphoenix.errors": (),
     "rxphoenix.tasks": (),
     "rxphoenix.protocol": ("rxphoenix.errors",),
@@ -65,9 +66,9 @@ ARROWS: Mapping[str, tuple[str, ...]] = {
     "rxphoenix.bridges": _CLIENT,
     # It makes a test of a recording; who records in production must not load what is for tests.
     "rxphoenix.testing": (*_CLIENT, *_SESSION, "rxphoenix.bridges", "rxphoenix.recording",
-                          "rxphoenix.transports.fallback"),
+                          "rxphoenix.transports.fallback", "rxphoenix.loading"),
     "rxphoenix.recording": (*_CLIENT, "rxphoenix.server.codec"),  # it answers as a server does
-    "rxphoenix.server": (*_PROTOCOL, "rxphoenix.tasks", *_SESSION, "rxphoenix.server.web"),
+    "rxphoenix.server": (*_PROTOCOL, "rxphoenix.tasks", *_SESSION, "rxphoenix.server.web", "rxphoenix.loading"),
     **dict.fromkeys(_SESSION, (*_PROTOCOL, *_SESSION)),
     "rxphoenix.server.web": (*_PROTOCOL, "rxphoenix.tasks", *_SESSION, "rxphoenix.server"),
     "rxphoenix.cli": ("rxphoenix", *_CLIENT, *_TRANSPORTS, "rxphoenix.bridges", "rxphoenix.server",
@@ -88,6 +89,7 @@ _AIOHTTP = ("aiohttp", "multidict", "yarl")  # the latter two are the types of a
 
 PACKAGES: Mapping[str, tuple[str, ...]] = {
     "rxphoenix": (),
+    "rxphoenix.loading": (),
     "rxphoenix.errors": (),
     "rxphoenix.tasks": (),
     "rxphoenix.protocol": ("msgspec",),

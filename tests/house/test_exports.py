@@ -8,13 +8,14 @@ import re
 import subprocess
 import sys
 from itertools import pairwise
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 
 import rxphoenix
-from rxphoenix import errors
+from rxphoenix import errors, server, testing
 from tests.house.architecture import PACKAGE
 
 INIT = ast.parse((PACKAGE / "__init__.py").read_text("utf-8"))
@@ -137,17 +138,19 @@ def test_a_drawn_tree_is_read_by_its_indentation():
     assert drawn_tree(drawing) == {"Root": None, "A": "Root", "B": "A", "C": "B", "D": "Root"}
 
 
-def test_each_name_is_found_where_type_checkers_read_that_it_is():
+@pytest.mark.parametrize("package", [rxphoenix, server, testing], ids=lambda package: package.__name__)
+def test_each_name_is_loaded_from_where_type_checkers_read_that_it_is(package: ModuleType):
+    assert package.__file__ is not None
     read = {
         alias.name: statement.module
-        for statement in ast.walk(INIT)
-        if isinstance(statement, ast.ImportFrom) and statement.module != "importlib"
+        for statement in ast.walk(ast.parse(Path(package.__file__).read_text("utf-8")))
+        if isinstance(statement, ast.ImportFrom) and statement.module != "rxphoenix.loading"
         for alias in statement.names
     }
-    assert read == rxphoenix._HOME_OF
-    assert set(read) == set(rxphoenix.__all__) <= set(dir(rxphoenix))
-    with pytest.raises(AttributeError, match="module 'rxphoenix' has no attribute 'Sockets'"):
-        _ = rxphoenix.Sockets  # pyright: ignore[reportAttributeAccessIssue]
+    assert read == {name: module for module, names in package._MODULES.items() for name in names}
+    assert set(read) == set(package.__all__) <= set(dir(package))
+    with pytest.raises(AttributeError, match=f"module '{package.__name__}' has no attribute 'Sockets'"):
+        _ = package.Sockets
 
 
 def loaded_by(statement: str) -> set[str]:
@@ -160,10 +163,17 @@ def loaded_by(statement: str) -> set[str]:
 def test_importing_the_package_loads_next_to_nothing():
     # so that the command answers at once, and Ctrl-C in its first moments is quiet
     loaded = loaded_by("import rxphoenix.__main__")
-    assert {name for name in loaded if name.startswith("rxphoenix")} == {"rxphoenix", "rxphoenix.__main__"}
+    assert {name for name in loaded if name.startswith("rxphoenix.")} == {"rxphoenix.__main__", "rxphoenix.loading"}
     assert not loaded & {"reactivex", "msgspec", "asyncio", "argparse", "typing"}
 
 
-def test_a_socket_does_not_load_aiohttp():
+def test_the_pytest_plugin_loads_no_client_before_a_test_asks_for_it():
+    assert not loaded_by("import rxphoenix.testing.plugin") & {"reactivex", "msgspec", "rxphoenix.testing.world"}
+
+
+@pytest.mark.parametrize(
+    "statement", ["from rxphoenix import Socket, iterate", "from rxphoenix.testing import marbles"]
+)
+def test_without_the_usual_transport_aiohttp_is_not_loaded(statement: str):
     # Whoever brings a transport of their own, or only tests in virtual time, does not pay for it.
-    assert "aiohttp" not in loaded_by("from rxphoenix import Socket, iterate")
+    assert "aiohttp" not in loaded_by(statement)
