@@ -49,6 +49,7 @@ class Piece(JSComponent):
         self._instrument = instrument
         self._watching: abc.DisposableBase | None = None
         self._latest: Look | None = None
+        self._last: Look | None = None
         self._sent = self._drawn = 0
 
     def _get_model(self, *given: Any, **named: Any) -> Any:
@@ -72,11 +73,15 @@ class Piece(JSComponent):
             return
         self._sent += 1
         content = msgspec.json.encode(self._latest).decode()
-        self._latest = None
+        self._latest, self._last = None, self._latest
         self.look = f'{{"number":{self._sent},"look":{content}}}'
 
     def _handle_msg(self, data: Any) -> None:
         match data:
+            case {"drawn": int(number), "again": True} if number < self._sent:
+                self._drawn = self._sent
+                self._latest = self._latest or self._last
+                _apart(self._send)
             case {"drawn": int(number)}:
                 self._drawn = max(self._drawn, min(number, self._sent))
                 _apart(self._send)

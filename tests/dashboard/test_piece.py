@@ -55,6 +55,22 @@ def test_looks_wait_until_the_last_was_drawn_and_only_the_latest_waits() -> None
         piece._cleanup(root)
 
 
+def test_a_look_that_was_lost_is_sent_again() -> None:
+    with marbles(frame=0.1, horizon=1) as m:
+        piece, root = shown(m, m.hot("-a---------b"))
+        piece._handle_msg({"drawn": 1, "again": True})  # it has all that there is
+        assert sent(piece) == (1, 0)
+        m.run(until=0.8)
+        assert sent(piece) == (2, 1)
+        piece._handle_msg({"drawn": 1, "again": True})
+        assert sent(piece) == (3, 1)
+        m.run(until=1.6)
+        assert sent(piece) == (3, 1)
+        piece._handle_msg({"drawn": 1, "again": True})
+        assert sent(piece) == (4, 2)
+        piece._cleanup(root)
+
+
 def test_what_was_never_sent_cannot_be_drawn() -> None:
     with marbles(frame=0.1, horizon=1) as m:
         piece, root = shown(m, m.hot("-a----b----c"))

@@ -6,7 +6,15 @@ const COLOURS = ["#3b82f6", "#f59e0b", "#10b981", "#ef4444", "#a855f7", "#06b6d4
 export function render({model, view}) {
   const piece = element("section", {class: `card ${model.kind}`})
   const draw = PIECES[model.kind](piece, (words) => model.send_msg(words))
-  let isDue = false
+  let isDue = false, drawn = 0, again
+  function told(words) {
+    model.send_msg({drawn, ...words})
+    listen()
+  }
+  function listen() {
+    clearTimeout(again)
+    again = setTimeout(() => document.hidden ? listen() : told({again: true}), 2000)
+  }
   function update() {
     if (isDue) return
     isDue = true
@@ -17,11 +25,13 @@ export function render({model, view}) {
       try {
         draw(look)
       } finally {
-        model.send_msg({drawn: number})
+        drawn = number
+        told()
       }
     })
   }
   model.on("look", update)
+  model.on("remove", () => clearTimeout(again))
   update()
   comeBack(view.model.document)
   const frame = element("div")
