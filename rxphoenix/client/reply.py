@@ -23,7 +23,7 @@ _decode: Callable[[msgspec.Raw], Reply] = msgspec.json.Decoder(Reply).decode
 
 def read_reply(message: Message) -> Reply:
     """The reply in a message; raises ``MalformedFrame`` if it has not the shape of one."""
-    raw = message.json
+    raw = message.undecoded
     if raw is not None:
         try:
             return _decode(raw)

@@ -101,6 +101,15 @@ class _Undecoded(msgspec.Struct, frozen=True, gc=False):
     decode: Callable[[msgspec.Raw], Payload]
 
 
+class _Unscanned(msgspec.Struct, frozen=True, gc=False):
+    """The rest of a large frame: a payload that is scanned when it is decoded, so that it is scanned once."""
+
+    raw: msgspec.Raw
+
+
+_scan: Callable[[msgspec.Raw], msgspec.Raw] = msgspec.json.Decoder(msgspec.Raw).decode
+
+
 class Message(msgspec.Struct, array_like=True, forbid_unknown_fields=True, eq=False):
     """One decoded message; its payload is decoded when it is first looked at.
 
@@ -145,27 +154,44 @@ class Message(msgspec.Struct, array_like=True, forbid_unknown_fields=True, eq=Fa
         """Make a message whose payload is decoded by ``decode(raw)`` when it is first asked for."""
         return cls(join_ref, ref, topic, event, raw if decode is decode_json else _Undecoded(raw, decode))
 
+    def leave_unscanned(self, raw: msgspec.Raw) -> None:
+        """Give it a payload of which nobody knows yet whether it is JSON."""
+        _keep(self, _Unscanned(raw))
+
     @property
     def raw(self) -> msgspec.Raw | None:
         """The payload as it came, or ``None`` once it has been decoded or where it came decoded."""
         kept = self._kept
-        if type(kept) is _Undecoded:
+        if type(kept) is _Undecoded or type(kept) is _Unscanned:
             return kept.raw
         return kept if type(kept) is msgspec.Raw else None
 
     @property
     def json(self) -> msgspec.Raw | None:
         """What ``raw`` is, where the serializer decodes it as plain JSON and nothing else; otherwise ``None``."""
+        if type(self._kept) is _Unscanned:
+            try:
+                _keep(self, _scan(self._kept.raw))
+            except (ValueError, RecursionError):
+                return None
+        return self.undecoded
+
+    @property
+    def undecoded(self) -> msgspec.Raw | None:
+        """What ``json`` is, for who decodes it now: it may turn out to be no JSON."""
         kept = self._kept
+        if type(kept) is _Unscanned:
+            return kept.raw
         return kept if type(kept) is msgspec.Raw else None
 
     def _look(self) -> Payload:
         kept = self._kept
-        if type(kept) is _Raw:
+        if type(kept) is _Raw or type(kept) is _Unscanned:
+            raw = kept if type(kept) is _Raw else kept.raw
             try:
-                value = _decode(kept)
+                value = _decode(raw)
             except (ValueError, RecursionError):
-                value = decode_json(kept)  # which says what is wrong
+                value = decode_json(raw)  # which says what is wrong
         elif type(kept) is _Undecoded:
             value = kept.decode(kept.raw)
         else:

@@ -90,7 +90,7 @@ class PayloadType(Generic[_T]):
             PayloadMismatch: it does not fit.
             MalformedFrame: it is no payload at all.
         """
-        raw = message.json
+        raw = message.undecoded
         if raw is None:
             return self.from_value(message.payload)
         try:

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from rxphoenix.errors import MalformedFrame, UnencodablePayload
 from rxphoenix.protocol.message import Frame, Message
 from rxphoenix.protocol.serializer import JSONSerializer, JSONSerializerV1, Serializer
+from rxphoenix.protocol.typed import PayloadType
 from tests.protocol.strategies import fitting, json_values, names, refs
 
 V1, V2 = JSONSerializerV1(), JSONSerializer()
@@ -306,6 +307,49 @@ def test_any_bytes_are_a_message_or_a_malformed_frame_and_nothing_else(
     assert isinstance(message.topic, str)
     if not as_binary:
         assert payload == json.loads(data)[4 if serializer is V2 else "payload"]
+
+
+LARGE = "x" * 5000
+"""Makes a frame large enough for its payload to be left unscanned."""
+
+
+@pytest.mark.parametrize("names", [("room:a", "news"), ("a,b", "],[null"), ('a"b', "\\\\"), ("ü", "\U0001f600")])
+@pytest.mark.parametrize("separators", [(",", ":"), (", ", ": ")])
+@pytest.mark.parametrize("payload", [{"a": LARGE}, [LARGE, {"b": ["]", 1]}], LARGE, [[[LARGE]]]])
+def test_a_large_frame_is_read_as_a_small_one_is(names: tuple[str, str], separators: tuple[str, str], payload: Any):
+    fields = ("1", None, *names, payload)
+    message = V2.decode(Frame(json.dumps(fields, separators=separators).encode()))
+    assert (message.join_ref, message.ref, message.topic, message.event) == fields[:4]
+    assert message.json is not None
+    assert json.loads(bytes(message.json)) == payload
+    assert message.payload == payload
+    assert message.raw is None
+
+
+@pytest.mark.parametrize(
+    "payload",
+    ["", '"a","b"', "{}]", '{"a":1}{"b":2}', '{"a":', '["a"}', "nul", "01", '],"fault":{"error":"a"', " "],
+)
+def test_a_large_frame_whose_payload_is_not_one_value_is_malformed_when_somebody_looks(payload: str):
+    data = f'[null,null,"{LARGE}","news",{payload}]'.encode()
+    message = V2.decode(Frame(data))
+    assert message.topic == LARGE
+    assert message.raw is not None
+    assert message.json is None  # so nobody copies what is no JSON into JSON
+    with pytest.raises(MalformedFrame, match="the payload is not JSON"):
+        _ = message.payload
+    with pytest.raises(MalformedFrame):
+        PayloadType(dict).from_message(message)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b'[1,null,"t","e",%b]', b'[null,null,null,"e",%b]', b'[null,null,"t",null,%b]', b'[null,null,"\xff","e",%b]',
+     b'[null,null,"\n","e",%b]', b'[null,null,"t","e",%b', b'["t","e",%b]', b"%b"],
+)  # fmt: skip
+def test_a_large_frame_whose_other_parts_are_wrong_is_malformed_at_once(data: bytes):
+    with pytest.raises(MalformedFrame):
+        V2.decode(Frame(data % json.dumps(LARGE).encode()))
 
 
 @given(st.integers(0, 2), st.binary(max_size=20), st.lists(st.integers(0, 12), max_size=6))
