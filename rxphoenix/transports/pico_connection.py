@@ -1,7 +1,7 @@
 """One WebSocket connection by picows: what ``websocket.py`` does with aiohttp.
 
 What lives here: handshake, frames both ways, closing. What does not: what a user says of them (``picows.py``), what all
-transports share (``carrier.py``, ``http.py``, ``writer.py``), and what frames mean.
+transports share (``carrier.py``, ``http.py``), and what frames mean.
 
 Source of what is offered and refused: the "Connecting" part of the protocol page.
 """
@@ -15,8 +15,8 @@ import socket as socket_module
 import ssl as ssl_module
 import urllib.request
 from collections import deque
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager, suppress
 from typing import Any, cast
 
 import aiohappyeyeballs
@@ -32,12 +32,12 @@ from rxphoenix.protocol.message import Frame
 from rxphoenix.transports.base import CloseRequest, ConnectRequest, Opened
 from rxphoenix.transports.carrier import Callbacks, Carrier
 from rxphoenix.transports.http import refusal
-from rxphoenix.transports.writer import kept_together
 
 __all__ = ["PicoConnection", "PicoOptions"]
 
 _CLOSING_SECONDS = 1.0
 _TOO_BIG = "the message is too big"
+_CORK: int | None = getattr(socket_module, "TCP_CORK", None)
 _TEXT = picows.WSMsgType.TEXT
 
 # Headers and addresses may be secret, and picows shows them to its logger.
@@ -306,7 +306,7 @@ class PicoConnection(Carrier, picows.WSListener):
     def _next_turn(self) -> None:
         waiting = self._waiting
         if waiting and not self._is_full:
-            with kept_together(self._raw_socket, len(waiting)):
+            with _kept_together(self._raw_socket, len(waiting)):
                 while waiting and not self._is_full:
                     self._write(waiting.popleft())
         self._idle = not waiting and not self._is_full
@@ -375,6 +375,21 @@ class PicoConnection(Carrier, picows.WSListener):
             ws.disconnect(graceful=False)
         with suppress(asyncio.CancelledError, Exception):
             await ws.wait_disconnected()  # in the next turn; what it raises was told by then
+
+
+@contextmanager
+def _kept_together(sock: socket_module.socket | None, writes: int) -> Generator[None]:
+    """Have the kernel keep so many writes together, where it can; ``sock`` is ``None`` for one that is none of TCP."""
+    if sock is None or _CORK is None or writes < 2:
+        yield
+        return
+    with suppress(OSError):
+        sock.setsockopt(socket_module.IPPROTO_TCP, _CORK, 1)
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            sock.setsockopt(socket_module.IPPROTO_TCP, _CORK, 0)
 
 
 def _protocol_error(words: str) -> picows.WSProtocolError:

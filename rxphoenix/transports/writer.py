@@ -1,9 +1,8 @@
 """Writing to a WebSocket of aiohttp: a frame at once, many of them together.
 
 The first frame of a turn of the event loop is written when it is sent, so that a request and its answer wait for
-nothing. What else is sent in the same turn waits for the next one, and is written there in one go: bursts spend most of
-their time with a write for each frame. On Linux the kernel is asked to keep them together (``TCP_CORK``), which makes
-each write cheap; elsewhere they go one by one.
+nothing. What else is sent in the same turn waits for the next one, and is written there in one piece: a write for each
+frame, and with TLS a record for each, is much of what a burst costs.
 
 What lives here: when a frame is written. What does not: the connection (``websocket.py``).
 """
@@ -11,10 +10,9 @@ What lives here: when a frame is written. What does not: the connection (``webso
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections import deque
 from collections.abc import Callable, Coroutine, Generator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from types import coroutine
 from typing import Any
 
@@ -23,9 +21,10 @@ import aiohttp
 from rxphoenix.protocol.message import Frame
 from rxphoenix.transports.base import CloseRequest
 
-__all__ = ["Writer", "kept_together"]
+__all__ = ["Writer"]
 
-_CORK: int | None = getattr(socket, "TCP_CORK", None)
+_PIECE = 64 * 1024
+"""Bytes that are gathered at most, so that the network can say that it takes no more."""
 
 
 class Writer:
@@ -46,8 +45,6 @@ class Writer:
         """What is being written and what it waits for, where that was begun outside of any task."""
         self._idle = True
         """Whether nothing waits, and nothing was written in this turn of the loop."""
-        sock: socket.socket | None = ws.get_extra_info("socket")
-        self._socket = sock if sock is not None and sock.family in (socket.AF_INET, socket.AF_INET6) else None
 
     def send(self, frame: Frame) -> None:
         """Write a frame now, or together with others in the next turn."""
@@ -98,7 +95,7 @@ class Writer:
         unfinished, self._unfinished = self._unfinished, None
         if unfinished is not None:
             await _rest(*unfinished)
-        with kept_together(self._socket, len(self._waiting)):
+        with _gathered(self._ws):
             while self._waiting:
                 outgoing = self._waiting.popleft()
                 if isinstance(outgoing, CloseRequest):
@@ -114,19 +111,49 @@ class Writer:
         return self._ws.send_frame(frame.data, aiohttp.WSMsgType.BINARY if frame.binary else aiohttp.WSMsgType.TEXT)
 
 
+class _Gathering:
+    """Stands in for a transport: what is written to it goes on in few pieces.
+
+    Arguments:
+        transport: the transport.
+    """
+
+    __slots__ = ("_parts", "_size", "_transport", "is_closing")
+
+    def __init__(self, transport: Any) -> None:
+        self._transport = transport
+        self.is_closing: Callable[[], bool] = transport.is_closing
+        self._parts: list[bytes] = []
+        self._size = 0
+
+    def write(self, data: bytes) -> None:
+        self._parts.append(data)
+        self._size += len(data)
+        if self._size >= _PIECE:
+            self.flush()
+
+    def flush(self) -> None:
+        if self._parts:
+            data = b"".join(self._parts)
+            self._parts.clear()
+            self._size = 0
+            self._transport.write(data)
+
+
 @contextmanager
-def kept_together(sock: socket.socket | None, writes: int) -> Generator[None]:
-    """Have the kernel keep so many writes together, where it can; ``sock`` is ``None`` for one that is none of TCP."""
-    if sock is None or _CORK is None or writes < 2:
+def _gathered(ws: Any) -> Generator[None]:
+    """Gather what is written to a WebSocket of aiohttp's, where its transport is where we know it to be."""
+    writer = getattr(ws, "_writer", None)
+    transport = getattr(writer, "transport", None)
+    if writer is None or transport is None:
         yield
         return
-    with suppress(OSError):
-        sock.setsockopt(socket.IPPROTO_TCP, _CORK, 1)
+    writer.transport = gathering = _Gathering(transport)
     try:
         yield
     finally:
-        with suppress(OSError):
-            sock.setsockopt(socket.IPPROTO_TCP, _CORK, 0)
+        writer.transport = transport
+        gathering.flush()
 
 
 @coroutine

@@ -103,6 +103,31 @@ async def test_frames_arrive_in_the_order_in_which_they_were_sent(websocket: Any
         await listener.completed()
 
 
+async def test_what_is_sent_in_one_turn_is_written_in_two_pieces(monkeypatch: pytest.MonkeyPatch):
+    # if aiohttp keeps its transport elsewhere some day, all is written nevertheless, and this tells that it costs more
+    seen = Seen()
+    pieces: list[int] = []
+    transport = asyncio.selector_events._SelectorSocketTransport  # type: ignore[attr-defined]
+    write = transport.write
+
+    def note(self: Any, data: bytes) -> None:
+        pieces.append(len(data))
+        write(self, data)
+
+    async with websocket_server(lambda websocket, _: record(websocket, seen)) as endpoint:
+        closing = Closing()
+        listener = Listener(WebSocket().connect(request_to(endpoint, closing=closing)))
+        send = await listener.opened()
+        monkeypatch.setattr(transport, "write", note)
+        for index in range(200):
+            send(Frame(str(index).encode()))
+        for index in range(200):
+            assert await seen.next() == (WSMsgType.TEXT, str(index), "")
+        assert len(pieces) == 2
+        closing.request(CloseRequest())
+        await listener.completed()
+
+
 async def test_what_is_sent_after_the_end_is_ignored(websocket: Any):
     async with PhoenixServer(conformance_application()) as server:
         listener = Listener(websocket().connect(request_to(server.url + "/socket")))

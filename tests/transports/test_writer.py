@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Callable, Generator
 from types import coroutine
 from typing import Any
@@ -15,34 +14,33 @@ from rxphoenix.transports.base import CloseRequest
 from rxphoenix.transports.writer import Writer
 
 
-class FakeSocket:
-    """Notes what is asked of it."""
-
-    family = socket.AF_INET
+class FakeTransport:
+    """Writes into a log."""
 
     def __init__(self, log: list[Any]) -> None:
         self._log = log
 
-    def setsockopt(self, level: int, option: int, value: int) -> None:
-        self._log.append(("cork", value))
+    def is_closing(self) -> bool:
+        return False
+
+    def write(self, data: bytes) -> None:
+        self._log.append(data)
 
 
 class FakeWebSocket:
-    """Writes into a log; waits for ``room`` after each frame once there is none."""
+    """Writes into a log, by a transport that is where aiohttp keeps it; waits for ``room`` after each frame."""
 
     def __init__(self) -> None:
         self.log: list[Any] = []
         self.room: asyncio.Future[None] | None = None
         self.error: Exception | None = None
-
-    def get_extra_info(self, name: str) -> FakeSocket:
-        assert name == "socket"
-        return FakeSocket(self.log)
+        self.transport = FakeTransport(self.log)
+        self._writer = self
 
     async def send_frame(self, data: bytes, kind: object) -> None:
         if self.error is not None:
             raise self.error
-        self.log.append(data)
+        self.transport.write(data)
         if self.room is not None:
             await self.room
 
@@ -92,20 +90,27 @@ async def test_a_frame_is_written_before_send_returns():
     assert desk.ws.log[3:] == [(4000, b"bye")]
 
 
-@pytest.mark.skipif(not hasattr(socket, "TCP_CORK"), reason="only Linux can keep writes together")
-async def test_what_else_is_sent_in_a_turn_goes_together_in_the_next_one():
+async def test_what_else_is_sent_in_a_turn_goes_in_one_piece_in_the_next_one():
     desk = Desk()
     desk.send(b"a", b"b", b"c")
     assert desk.ws.log == [b"a"]
-    assert await desk.written(5) == [b"a", ("cork", 1), b"b", b"c", ("cork", 0)]
+    assert await desk.written(2) == [b"a", b"bc"]
     desk.send(b"d")
-    assert desk.ws.log[5:] == [b"d"]
+    assert desk.ws.log[2:] == [b"d"]
     await desk.close()
 
 
-async def test_where_nothing_can_be_kept_together_frames_go_one_by_one(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("rxphoenix.transports.writer._CORK", None)
+async def test_a_piece_has_an_end():
     desk = Desk()
+    desk.send(b"a", *[b"x" * 1000] * 100)
+    written = await desk.written(3)
+    assert [len(piece) for piece in written] == [1, 66_000, 34_000]
+    await desk.close()
+
+
+async def test_where_nothing_can_be_gathered_frames_go_one_by_one():
+    desk = Desk()
+    del desk.ws._writer
     desk.send(b"a", b"b", b"c")
     assert await desk.written(3) == [b"a", b"b", b"c"]
     await desk.close()
@@ -123,9 +128,7 @@ async def test_a_network_that_takes_no_more_is_waited_for_and_the_order_stays():
     desk.ws.room = None
     room.set_result(None)
     await desk.close()
-    assert [each for each in desk.ws.log if each not in (("cork", 1), ("cork", 0))] == [
-        b"a", b"b", b"c", (4000, b"bye"),
-    ]  # fmt: skip
+    assert desk.ws.log == [b"a", b"bc", (4000, b"bye")]
 
 
 @pytest.mark.parametrize(
