@@ -120,28 +120,31 @@ class Audience:
         event, observers = message.event, self._observers
         # before any of them, because who is told may come or go
         some = observers.get(event)
-        readers = self._readers.get(event, ()) if self._readers else ()
+        readers = None if self._readers is None else self._readers.get(event)
         if None in observers:
             deliver(observers[None], message)
         try:
-            # straight from the wire first, because afterwards it is decoded
-            for group in readers:
-                group.tell(message, self._context)
-            payload = None if some is None else message.payload
+            if readers is not None:  # straight from the wire first, because afterwards it is decoded
+                for group in readers:
+                    group.tell(message, self._context)
+            if some is None:
+                return
+            payload = message.payload
         except MalformedFrame as error:
             self._context.report(error, topic=message.topic, event=event)
             return
-        if some is not None:
-            for subscriber in some:
-                if not subscriber.stopped:  # what deliver() does, without the price of a call
-                    try:
-                        subscriber.on_next(payload)
-                    except Exception as error:
-                        subscriber.context.observer_raised(error, subscriber.topic, subscriber.event)
+        for subscriber in some:
+            if not subscriber.stopped:  # what deliver() does, without the price of a call
+                try:
+                    subscriber.on_next(payload)
+                except Exception as error:
+                    subscriber.context.observer_raised(error, subscriber.topic, subscriber.event)
 
     def announce(self, joined: object) -> None:
         """Hand an accepted join to those who observe it now; whoever comes before they are told is told of it apart."""
-        self._context.dispatcher.emit(deliver, self._observers.get(JOINED, ()), joined)
+        observers = self._observers.get(JOINED)
+        if observers is not None:
+            self._context.dispatcher.emit(deliver, observers, joined)
 
     def dismiss(self, error: PhoenixError | None) -> None:
         """End all streams, with an error or by completing; nothing is left to be released."""

@@ -43,10 +43,11 @@ class Limit:
         unused: called when nobody is left who has it.
     """
 
-    __slots__ = ("_believed_until", "_context", "_pending", "_seconds", "_unused", "waiting")
+    __slots__ = ("_believed_until", "_context", "_now", "_pending", "_seconds", "_unused", "waiting")
 
     def __init__(self, context: Context, seconds: float, unused: Callable[[float], object]) -> None:
         self._context = context
+        self._now = context.clock.monotonic
         self._seconds = seconds
         self._unused = unused
         self._pending: abc.DisposableBase | None = None
@@ -56,7 +57,7 @@ class Limit:
 
     def begin(self, who: Limited) -> None:
         """Let it end so many seconds from now."""
-        self.waiting[who] = self._context.clock.monotonic() + self._seconds
+        self.waiting[who] = self._now() + self._seconds
         if self._pending is None:
             self._pending = self._context.later(self._seconds, self._look)
 
@@ -67,7 +68,7 @@ class Limit:
         if first is None:
             self._unused(self._seconds)
             return
-        now = self._context.clock.monotonic()
+        now = self._now()
         remaining = round(self.waiting[first] - now, 6)
         if remaining < -_LATE and now > self._believed_until:
             remaining, self._believed_until = _REPRIEVE, now + _REPRIEVE + _LATE

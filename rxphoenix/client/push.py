@@ -133,10 +133,8 @@ class Push(Single[_T]):
 
     def _begin(self, subscriber: Subscriber[_T]) -> None:
         self._used = True
-        super()._begin(subscriber)
-
-    def _attach(self, subscriber: Subscriber[_T]) -> None:
-        PendingPush(self._topics, self._options, subscriber).start()
+        if not subscriber.stopped:
+            PendingPush(self._topics, self._options, subscriber).start()
 
     def pipe(self, *operators: Callable[[Any], Any]) -> Any:
         """Compose operators, as ``Observable.pipe`` does."""
@@ -235,6 +233,7 @@ class PendingPush:
     def replied(self, message: Message) -> None:
         """The server has answered."""
         options, join = self._options, self._join
+        self._connection = None  # of which nothing is awaited any more
         try:
             reply = read_reply(message)
             if options.hook is not None:

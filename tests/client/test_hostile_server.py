@@ -117,8 +117,7 @@ NOT_MESSAGES = {
     "UTF-16": '["1",null,"room:a","news",{}]'.encode("utf-16"),
     "a byte order mark": b'\xef\xbb\xbf["1",null,"room:a","news",{}]',
     "a number that is none": b'["1",null,"room:a","news",NaN]',
-    "deeply nested": b'["1",null,"room:a","news",' + b"[" * DEEP + b"]" * DEEP + b"]",
-    "deeply nested objects": b'["1",null,"room:a","news",' + b'{"a":' * DEEP + b"1" + b"}" * DEEP + b"]",
+    "deeply nested": b'["1",null,"room:a","news",' + b"[" * 1500 + b"]" * 1500 + b"]",
     "deeply nested and never closed": b"[" * DEEP,
 }
 
@@ -177,6 +176,11 @@ NOT_PAYLOADS = {
     "a number out of range": b"1e400",
     "very many digits": b"9" * 100_000,
     "nested nearly as deep as can be skipped": b"[" * 900 + b"1e400" + b"]" * 900,
+    # of large frames nobody knows before
+    "deeply nested": b"[" * DEEP + b"]" * DEEP,
+    "deeply nested objects": b'{"a":' * DEEP + b"1" + b"}" * DEEP,
+    "two": b'"%b","too many"' % (b"x" * 5000),
+    "half of one": b'{"a":"%b"' % (b"x" * 5000),
 }
 
 
