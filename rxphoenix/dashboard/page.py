@@ -34,7 +34,8 @@ _GRID = """
   display: grid !important; gap: 12px;
   grid-template-columns: repeat(auto-fit, minmax(min(100%, 440px), 1fr));
 }
-:host > * { width: auto !important; min-width: 0; margin: 0 !important; }
+:host > * { width: auto !important; height: auto !important; min-width: 0; margin: 0 !important;
+  align-self: stretch !important; }
 :host > .wide { grid-column: 1 / -1; }
 """
 

@@ -3,7 +3,8 @@
 Theory of operation. A piece watches while at least one page shows it: from when Panel makes its model to when the
 session of that page ends. Looks go to the page as JSON, one at a time: the next one is sent when the page has drawn the
 last and has said so. So a browser that is slow, or a tab that nobody looks at, gets fewer looks, never a queue of them;
-what is counted does not depend on it.
+what is counted does not depend on it. A page to which nothing new has come for a while says again what it has drawn; if
+that is not what was sent last, it was lost, and a look is sent again.
 
 What lives here: showing, and that pace. What does not: what is shown (``instruments``), and how it looks
 (``assets/pieces.js``).
@@ -44,7 +45,7 @@ class Piece(JSComponent):
     ).read_text("utf-8")
 
     def __init__(self, kind: str, instrument: Instrument, **params: Any) -> None:
-        settings = {"sizing_mode": "stretch_width", **params}
+        settings = {"sizing_mode": "stretch_width", "margin": 6, **params}
         super().__init__(kind=kind, **settings)  # pyright: ignore[reportUnknownMemberType]
         self._instrument = instrument
         self._watching: abc.DisposableBase | None = None

@@ -30,6 +30,9 @@ _HOST = "127.0.0.1"
 _GRACE = 1.0
 """Seconds that a browser has to say goodbye."""
 
+_TURN = 0.02
+"""Seconds between two looks at whether a browser has said goodbye."""
+
 _UNUSED = 1000
 """Milliseconds after which a page that was closed is forgotten, and its pieces watch no longer."""
 
@@ -114,24 +117,28 @@ class PageServer:
         # Bokeh stops there. What is still open, and whoever still watches, is ended here; requests first, so that a
         # page that looks for the server does not find what is left of it.
         await server._http.close_all_connections()
-        deadline = asyncio.get_running_loop().time() + _GRACE
         for session in server.get_sessions():
             for connection in session._subscribed_connections:
                 connection._socket.close(1001, "the dashboard is stopped")
-        while server.get_sessions():
-            if asyncio.get_running_loop().time() > deadline:
-                for session in server.get_sessions():
-                    for connection in session._subscribed_connections:
-                        connection._socket.ws_connection.stream.close()
-            for application in server._tornado._applications.values():
-                await application._cleanup_sessions(-1)
-            await asyncio.sleep(0.01)
+        await self._goodbye(server)
+        for application in server._tornado._applications.values():
+            await application._cleanup_sessions(-1)
         panel.state._servers.pop(self._id, None)
         if not panel.state._servers and panel.state._busy_cleanup_scheduled is not None:
             panel.state._busy_cleanup_scheduled.stop()  # a task that Panel would never end
             panel.state._busy_cleanup_scheduled = None
         with suppress(KeyError):  # planned for some seconds after a page was closed
             panel.state.cancel_task("gc.collect")
+
+    async def _goodbye(self, server: Any) -> None:
+        """Wait until no page is connected; a browser that does not answer is hung up on."""
+        deadline = asyncio.get_running_loop().time() + _GRACE
+        while connections := [each for session in server.get_sessions() for each in session._subscribed_connections]:
+            if asyncio.get_running_loop().time() > deadline:
+                for connection in connections:
+                    connection._socket.ws_connection.stream.close()
+            await asyncio.sleep(_TURN)
+        await asyncio.sleep(_TURN)  # what was being written hears that it was not
 
     async def __aenter__(self) -> PageServer:
         await self.start()

@@ -66,4 +66,4 @@ async def pages(browser: Browser, url: str, **settings: Any) -> AsyncIterator[Pa
 
 
 def _is_here(url: str) -> bool:
-    return url.startswith(("http://localhost:", "http://127.0.0.1:", "ws://localhost:", "blob:", "data:"))
+    return url.startswith(("file:", "http://localhost:", "http://127.0.0.1:", "ws://localhost:", "blob:", "data:"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import panel
@@ -16,6 +17,7 @@ from rxphoenix import Socket
 from rxphoenix.dashboard import PageServer, dashboard, message_log, rate_chart, state_timeline
 from rxphoenix.server import Endpoint, PhoenixServer, Refused, Reply, ServerChannel, ServerPresence, ServerSocket
 from tests.dashboard.browser import PATIENCE, browsers, pages
+from tests.notebook.kernels import kernels, run
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
@@ -271,6 +273,26 @@ async def test_it_fits_and_is_light_or_dark(browser: Browser, house: House, sche
         assert (background > 200, text < 100) == (scheme == "light", scheme == "light")
         columns = await piece(page, "state_timeline").bounding_box(), await piece(page, "push_form").bounding_box()
         assert [box is not None and box["width"] <= width for box in columns] == [True, True]
+
+
+async def test_a_notebook_shows_them_without_asking_elsewhere(browser: Browser, tmp_path: Path) -> None:
+    with kernels() as kernel:
+        cells = (
+            "import panel; panel.extension(inline=True)",
+            "import reactivex; from rxphoenix import Message; from rxphoenix.dashboard import message_log",
+            "display(message_log(reactivex.subject.BehaviorSubject(Message(None, None, 'room:a', 'news', {'n': 7}))))",
+        )
+        shown = [data for number, code in enumerate(cells) for _, data in run(kernel, str(number), code)]
+    page_of = "\n".join(
+        f"<script>{data['application/javascript']}</script>"
+        if "application/javascript" in data
+        else data.get("text/html", "")
+        for data in shown
+    )
+    (tmp_path / "notebook.html").write_text(f"<!doctype html><meta charset=utf-8><body>{page_of}", "utf-8")
+    async with pages(browser, (tmp_path / "notebook.html").as_uri()) as page:
+        await expect(rows(page)).to_have_text(['{"n":7}'])
+        await expect(piece(page, "message_log").locator(".figure")).to_have_text("1 in all")
 
 
 async def test_a_machine_without_a_browser_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ export function render({model, view}) {
   }
   function listen() {
     clearTimeout(again)
+    // In a notebook what is sent while its connection is made is lost, in either direction.
     again = setTimeout(() => document.hidden ? listen() : told({again: true}), 2000)
   }
   function update() {
@@ -190,7 +191,8 @@ const PIECES = {
     const since = element("span")
     const summary = element("span")
     piece.append(header, element("div", {class: "plot"}, svg, most),
-      element("div", {class: "axis"}, since, summary, element("span", {}, "now")))
+      element("div", {class: "axis"}, element("span", {class: "optional"}, since), summary,
+        element("span", {class: "optional"}, "now")))
     return (look) => {
       const top = Math.max(1, look.longest ?? 0) * 1.1
       line.setAttribute("points", look.points.map(([at, took]) =>
@@ -344,7 +346,8 @@ const PIECES = {
       changes.replaceChildren(columns(["comes and goes"], ["", "number"]),
         ...look.changes.map((change) => element("tr", {},
           element("td", {}, element("span", {class: `badge ${change.kind}`}, change.key), " ",
-            element("span", {class: "soft"}, change.kind === "join" ? (change.is_only ? "comes" : "one device more")
+            element("span", {class: "soft"}, change.kind === "update" ? "changes"
+              : change.kind === "join" ? (change.is_only ? "comes" : "one device more")
               : (change.is_only ? "goes" : "one device less"))),
           element("td", {class: "number soft"}, clock(change.at)))))
       end.replaceChildren(ended(look.ended) ?? "")

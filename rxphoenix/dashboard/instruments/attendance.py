@@ -40,7 +40,7 @@ class ChangeLook(msgspec.Struct, frozen=True):
 
     Arguments:
         at: when, in milliseconds since the epoch.
-        kind: ``"join"`` or ``"leave"``.
+        kind: ``"join"``, ``"leave"``, or ``"update"`` where a device is known by something else now.
         key: who.
         is_only: whether they were away before, or are away now; otherwise it is one of several devices.
     """
@@ -83,20 +83,34 @@ class Attendance(Instrument):
         self._snapshot: PresenceSnapshot[Any] = PresenceSnapshot()
         self._synced = False
         self._changes: deque[ChangeLook] = deque(maxlen=CHANGES)
+        self._replaced: set[str] = set()
         self._ended: str | None = None
 
     def _watch(self) -> None:
         self._ended = None
         self._follow(self._presence, self._take, self._end)
         self._follow(self._presence.synced, self._sync, self._end)
-        self._follow(self._presence.joins, lambda change: self._note("join", change), self._end)
-        self._follow(self._presence.leaves, lambda change: self._note("leave", change), self._end)
+        self._follow(self._presence.joins, self._join, self._end)
+        self._follow(self._presence.leaves, self._leave, self._end)
 
     def _take(self, snapshot: PresenceSnapshot[Any]) -> None:
         self._snapshot = snapshot
 
     def _sync(self, synced: bool) -> None:
         self._synced = synced
+
+    def _join(self, change: PresenceChange[Any]) -> None:
+        replaced = _refs(change, "phx_ref_prev")
+        self._replaced |= replaced
+        self._note("update" if replaced else "join", change)
+
+    def _leave(self, change: PresenceChange[Any]) -> None:
+        # an update is a join, and then a leave of what it replaces
+        refs = _refs(change, "phx_ref")
+        if refs and refs <= self._replaced:
+            self._replaced -= refs
+        else:
+            self._note("leave", change)
 
     def _note(self, kind: str, change: PresenceChange[Any]) -> None:
         self._changes.appendleft(ChangeLook(self.now * 1000, kind, change.key, change.is_only))
@@ -113,6 +127,12 @@ class Attendance(Instrument):
             list(self._changes),
             self._ended,
         )
+
+
+def _refs(change: PresenceChange[Any], name: str) -> set[str]:
+    """The refs of what has changed; none where presence is read as a type that does not have them."""
+    metas: list[dict[str, Any]] = [meta for meta in change.changed.metas if isinstance(meta, dict)]
+    return {meta[name] for meta in metas if isinstance(meta.get(name), str)}
 
 
 def _look_of(entry: PresenceEntry[Any]) -> EntryLook:

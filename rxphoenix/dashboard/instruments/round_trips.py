@@ -18,7 +18,7 @@ from rxphoenix.dashboard.instruments.instrument import Instrument
 __all__ = ["PAUSE", "SPAN", "RoundTrips", "RoundTripsLook"]
 
 PAUSE = 2.0
-"""Seconds between an answer and the next question."""
+"""Seconds before each question."""
 
 SPAN = 120.0
 """How many seconds back it goes."""
@@ -62,7 +62,8 @@ class RoundTrips(Instrument):
         # where there is no answer, its state and errors tell what is wrong with the connection
         answer = reactivex.defer(lambda _scheduler: self._socket.ping()).pipe(ops.catch(reactivex.empty()))
         pause = reactivex.timer(PAUSE, scheduler=self.scheduler).pipe(ops.ignore_elements())
-        self._follow(reactivex.concat(answer, pause).pipe(ops.repeat()), self._note)
+        # a pause first: while a page is made, it is this program that is slow
+        self._follow(reactivex.concat(pause, answer).pipe(ops.repeat()), self._note)
 
     def _note(self, seconds: float) -> None:
         self._points.append((self.now * 1000, seconds * 1000))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rxphoenix import Reply
 from rxphoenix.dashboard.instruments.attendance import SHOWN, Attendance, AttendanceLook
-from rxphoenix.testing import Track, Untrack, marbles
+from rxphoenix.testing import Track, Untrack, Update, marbles
 
 
 def test_the_list_and_the_changes() -> None:
@@ -59,3 +59,18 @@ def test_of_many_the_first_are_shown_and_all_are_counted() -> None:
         seen = m.observe(Attendance(phoenix.socket().channel("room:a").presence(), m.scheduler).looks(), "^ 1s !")
     look: AttendanceLook = seen.values[-1]
     assert (look.size, len(look.entries)) == (SHOWN + 20, SHOWN)
+
+
+def test_an_update_is_no_leave() -> None:
+    with marbles(frame=0.1) as m:
+        phoenix = m.phoenix()
+        changes = {
+            "a": [Track("ann", {"status": "away"}), Track("ann", {}, device="phone")],
+            "u": Update("ann", {"status": "online"}),
+            "x": Untrack("ann", device="phone"),
+        }
+        phoenix.topic("room:a").presence("--a-u-x", changes)
+        seen = m.observe(Attendance(phoenix.socket().channel("room:a").presence(), m.scheduler).looks(), "^ 2s !")
+    kinds = [(change.kind, change.is_only) for change in seen.values[-1].changes]
+    assert kinds[:2] == [("leave", False), ("update", False)]
+    assert {kind for kind, _ in kinds[2:]} == {"join"}

@@ -11,7 +11,7 @@ def test_each_answer_is_a_point_and_the_next_question_waits() -> None:
         phoenix = m.phoenix(latency=0.03)
         socket = phoenix.socket()
         m.observe(socket.channel("room:a"), "^ 9s !")
-        seen = m.observe(RoundTrips(socket).looks(), "- ^ 7s !")
+        seen = m.observe(RoundTrips(socket).looks(), "- ^ 9s !")
     look: RoundTripsLook = seen.values[-1]
     assert [round(took) for _, took in look.points] == [30, 30, 30, 30]
     gaps = [later - earlier for (earlier, _), (later, _) in zip(look.points, look.points[1:], strict=False)]
@@ -37,5 +37,5 @@ def test_nothing_is_asked_when_nobody_looks_any_more() -> None:
         phoenix = m.phoenix()
         socket = phoenix.socket()
         m.observe(socket.channel("room:a"), "^ 9s !")
-        m.observe(RoundTrips(socket).looks(), "- ^ 3s !")
+        m.observe(RoundTrips(socket).looks(), "- ^ 5s !")
     assert [frame.event for frame in phoenix.sent].count("heartbeat") == 2
