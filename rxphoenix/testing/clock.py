@@ -64,6 +64,8 @@ class VirtualScheduler(VirtualTimeScheduler):
         self._waiting: list[tuple[Instant, int, int, ScheduledItem]] = []
         self._order = count()
         self._passing = False
+        self._crowd = 0
+        self._crowded: Instant = 0
 
     @property
     def instant(self) -> Instant:
@@ -163,17 +165,22 @@ class VirtualScheduler(VirtualTimeScheduler):
         if self._passing:
             raise RuntimeError("time passes already: what is scheduled cannot let time pass")
         self._passing = True
-        crowd = 0
         try:
             with self._loop.running():
                 while (due := self._next_due()) is not None and (until is None or due <= until):
-                    crowd = crowd + 1 if due <= self._instant else 0
-                    if crowd > _MOST_AT_ONE_INSTANT:
-                        raise TimeStandsStill(self._instant)
                     self._instant = max(due, self._instant)
+                    self.count()
                     heapq.heappop(self._waiting)[3].invoke()
         finally:
             self._passing = False
+
+    def count(self) -> None:
+        """Count an action at this instant; raises ``TimeStandsStill`` if there are too many."""
+        if self._instant != self._crowded:
+            self._crowded, self._crowd = self._instant, 0
+        self._crowd += 1
+        if self._crowd > _MOST_AT_ONE_INSTANT:
+            raise TimeStandsStill(self._instant)
 
     def block(self, duration: Instant) -> None:
         """Let so many microseconds pass while nothing runs: what becomes due in them comes late."""

@@ -1,14 +1,14 @@
-"""What a test expects, what happened instead, and how the difference is shown.
+"""What a test expects, and what happened instead.
 
-What lives here: observations, expectations, and the comparison of two drawings. What does not: what a server is
-expected to have seen (``seen.py``), observables that are drawn (``drawn.py``), reading and printing drawings
+What lives here: observations and expectations. What does not: how the difference is shown (``difference.py``), what a
+server is expected to have seen (``seen.py``), observables that are drawn (``drawn.py``), reading and printing drawings
 (``notation.py``), and when all this happens (``world.py``).
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Coroutine, Iterable, Iterator, Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -18,17 +18,16 @@ from reactivex import Observable, abc
 from reactivex.disposable import Disposable
 
 from rxphoenix.testing.clock import VirtualScheduler
+from rxphoenix.testing.difference import compare, one_above_the_other
 from rxphoenix.testing.drawing import Completed, Drawing, Failed, Instant, Mark, Next
 from rxphoenix.testing.drawn import ColdObservable, HotObservable, Subscription
 from rxphoenix.testing.notation import (
-    legend,
     parse,
     parse_subscription,
     render,
     render_subscription,
     values_of,
 )
-from rxphoenix.testing.printing import duration_text
 
 __all__ = [
     "NO_DRAWING",
@@ -37,7 +36,6 @@ __all__ = [
     "ObservableExpectation",
     "Observation",
     "SubscriptionsExpectation",
-    "compare",
     "where",
 ]
 
@@ -273,96 +271,10 @@ class SubscriptionsExpectation:
         for index in range(max(len(self._wanted), len(actual))):
             wanted = render_subscription(*self._wanted[index], frame=self._frame) if index < len(self._wanted) else None
             got = render_subscription(*actual[index], frame=self._frame) if index < len(actual) else None
-            lines += _one_above_the_other(wanted or missing, got or missing)
+            lines += one_above_the_other(wanted or missing, got or missing)
         return "\n".join(lines)
 
     @property
     def last_drawn(self) -> Instant:
         """The last instant of the drawings."""
         return max((instant or 0 for drawn in self._wanted for instant in drawn), default=0)
-
-
-# -- the difference ----------------------------------------------------------------------------------------------------
-
-
-def compare(name: str, expected: Drawing, actual: Drawing, symbols: Mapping[str, Any]) -> str | None:
-    """Show how two drawings differ: one above the other, a caret where they part, and the values that differ.
-
-    Arguments:
-        name: what was drawn.
-        expected: what should have happened.
-        actual: what did.
-        symbols: what the characters of the expected drawing stand for.
-
-    Returns:
-        The text, or ``None`` where both are equal.
-
-    Example:
-        ```python
-        from rxphoenix.testing.expectations import compare
-        from rxphoenix.testing.notation import parse
-
-        print(compare("the clock", parse("--a--|"), parse("--a---|"), {}))
-        ```
-    """
-    if expected.marks == actual.marks:
-        return None
-    used = {**{mark.symbol: mark.value for mark in expected.marks if isinstance(mark, Next)}, **symbols}
-    drawn, happened = render(expected, symbols=used), render(actual, symbols=used)
-    names = {**legend(actual, used), **legend(expected, used)}
-    index = _first_difference(expected.marks, actual.marks)
-    wanted = expected.marks[index] if index < len(expected.marks) else None
-    got = actual.marks[index] if index < len(actual.marks) else None
-    caret = None if drawn != happened else min(len(drawn), max(drawn.find("#"), 0))
-    lines = [f"{name} did not do what was drawn", *_one_above_the_other(drawn, happened, caret)]
-    lines += [f"    expected: {_described(wanted)}", f"    actual:   {_described(got)}"]
-    lines += [f"    {hint}" for hint in _hints(wanted, got, symbols, expected.frame)]
-    shown = [f"    {symbol} = {value!r}" for symbol, value in names.items() if symbol in drawn + happened]
-    return "\n".join(lines + shown)
-
-
-def _first_difference(one: tuple[Mark, ...], other: tuple[Mark, ...]) -> int:
-    pairs: Iterable[tuple[Mark, Mark]] = zip(one, other, strict=False)
-    return next((index for index, (mine, yours) in enumerate(pairs) if mine != yours), min(len(one), len(other)))
-
-
-def _hints(wanted: Mark | None, got: Mark | None, symbols: Mapping[str, Any], frame: Instant) -> Iterator[str]:
-    """What may have been forgotten, where two marks differ."""
-    if isinstance(wanted, Next) and wanted.value is wanted.symbol and wanted.symbol not in symbols:
-        if symbols or (isinstance(got, Next) and not isinstance(got.value, str)):
-            yield f"{wanted.symbol!r} stands for itself, because no value was given for it"
-    elif isinstance(wanted, Next) and isinstance(got, Next) and _is_a_character(got.value, wanted.value):
-        yield f"{got.value!r} may be a character of another drawing, for which no value was given"
-    if wanted is not None and got is not None and _is_far(wanted.instant, got.instant):
-        yield f"a character is a frame, and a frame lasts {duration_text(frame)} here"
-
-
-def _is_a_character(value: object, wanted: object) -> bool:
-    return isinstance(value, str) and len(value) == 1 and not isinstance(wanted, str)
-
-
-def _is_far(one: Instant, other: Instant) -> bool:
-    """Whether it looks as if two instants were told in different units."""
-    return max(one, other) >= 10 * min(one, other) > 0
-
-
-def _one_above_the_other(expected: str, actual: str, caret: int | None = None) -> list[str]:
-    lines = [f"    expected  {expected}", f"    actual    {actual}"]
-    if caret is None:
-        if expected == actual:
-            return lines
-        shorter = min(len(expected), len(actual))
-        caret = next((index for index in range(shorter) if expected[index] != actual[index]), shorter)
-    return [*lines, "              " + " " * caret + "^"]
-
-
-def _described(mark: Mark | None) -> str:
-    match mark:
-        case None:
-            return "nothing more"
-        case Next(instant, value):
-            return f"{value!r} at {instant / 1000:g} ms"
-        case Failed(instant, error):
-            return f"the error {error!r} at {instant / 1000:g} ms"
-        case Completed(instant):
-            return f"completion at {instant / 1000:g} ms"

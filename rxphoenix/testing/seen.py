@@ -14,8 +14,9 @@ from typing import Any, Protocol, Self
 
 from rxphoenix.protocol.message import HEARTBEAT, PHOENIX, Message
 from rxphoenix.testing.connection import VirtualConnection
+from rxphoenix.testing.difference import compare
 from rxphoenix.testing.drawing import Drawing, Instant, Next
-from rxphoenix.testing.expectations import NO_DRAWING, compare, where
+from rxphoenix.testing.expectations import NO_DRAWING, where
 from rxphoenix.testing.notation import parse, values_of
 from rxphoenix.testing.topic import SentFrame
 

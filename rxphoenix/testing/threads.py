@@ -40,10 +40,13 @@ _METHODS = ("schedule", "schedule_relative", "schedule_absolute", "schedule_peri
 
 
 @contextmanager
-def no_real_time() -> Generator[list[RealTimeUsed], None, None]:
+def no_real_time(count: Callable[[], None] = lambda: None) -> Generator[list[RealTimeUsed], None, None]:
     """Let real schedulers raise ``RealTimeUsed`` on this thread, until the end of the ``with`` block.
 
     Operators turn what is raised inside ``subscribe`` into an error of the stream, so each is kept, too.
+
+    Arguments:
+        count: called for each action that RxPY runs at once on this thread; what it raises ends a loop of such.
 
     Yields:
         The list of what was found, which grows.
@@ -104,8 +107,10 @@ def no_real_time() -> Generator[list[RealTimeUsed], None, None]:
 
     def guarded_trampoline(scheduler: Any, duetime: Any, action: Any, state: Any = None) -> Any:
         # what is due now runs at once; what is due later would sleep on this thread
-        if threading.get_ident() == thread and _is_later(scheduler, duetime):
-            raise_it(type(scheduler).__name__)
+        if threading.get_ident() == thread:
+            if _is_later(scheduler, duetime):
+                raise_it(type(scheduler).__name__)
+            count()
         return schedule_absolute(scheduler, duetime, action, state)
 
     try:

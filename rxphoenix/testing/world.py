@@ -289,7 +289,7 @@ class World:
     def active(self) -> Generator[None, None, None]:
         """Let nothing run in real time, and leave nothing behind at the end of the block."""
         with ExitStack() as stack:
-            self._found = stack.enter_context(no_real_time())
+            self._found = stack.enter_context(no_real_time(self.scheduler.count))
             stack.callback(self._clear)
             try:
                 yield

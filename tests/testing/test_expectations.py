@@ -10,7 +10,7 @@ import reactivex
 
 from rxphoenix import Fallback, Message
 from rxphoenix.testing import Attempt, MarbleFailure, World, marbles
-from rxphoenix.testing.expectations import compare
+from rxphoenix.testing.difference import compare
 from rxphoenix.testing.notation import parse
 
 
@@ -113,6 +113,31 @@ def test_time_in_another_unit_is_told_how_long_a_frame_is():
     with pytest.raises(MarbleFailure, match="a frame lasts 100ms here"), marbles(frame=0.1) as m:
         m.expect(m.cold("10ms a")).to_be("---a")
     assert "a frame lasts" not in failure(lambda m: m.expect(m.cold("---a")).to_be("----a"))
+
+
+def test_what_never_ends_is_cut_off_and_the_remedy_told():
+    def expect(m: World) -> None:
+        m.expect(reactivex.interval(0.001, scheduler=m.scheduler)).to_be("-a", {"a": 0})
+
+    lines = failure(expect).splitlines()
+    assert lines[1:4] == [
+        "    expected  -a",
+        "    actual    -abcdefghijklmnopqrstu",
+        "                ^",
+    ]
+    assert lines[4].startswith("    and 59981 more, the last one at 60002 ms, which are not shown; what never ends")
+    assert "    expected: nothing more" in lines
+    assert "    actual:   1 at 2 ms" in lines
+
+
+def test_of_long_values_the_part_is_shown_where_they_differ():
+    one, other = "a" * 100_000, "a" * 50_000 + "b" * 50_000
+    text = failure(lambda m: m.expect(m.cold("-x", {"x": other})).to_be("-x", {"x": one}))
+    expected, actual = (line for line in text.splitlines() if line.startswith(("    expected: ", "    actual:   ")))
+    assert expected.startswith("    expected: …aaa")
+    assert "ab" not in expected
+    assert "aaabbb" in actual
+    assert len(text) < 4_000
 
 
 def test_only_observables_can_be_expected_something_of():

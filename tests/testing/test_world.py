@@ -264,3 +264,8 @@ def test_the_clock_is_a_virtual_time_scheduler_of_rxpy_and_exact():
     scheduler.advance_by(0.1)
     scheduler.sleep(0.1)
     assert scheduler.instant == 500_000
+
+
+def test_an_endless_loop_at_one_instant_is_ended_also_where_no_scheduler_of_ours_runs_it():
+    with pytest.raises(TimeStandsStill, match="100000 actions at 2 ms and no end"), marbles() as m:
+        m.expect(reactivex.throw(ValueError("at once")).pipe(ops.retry()), "--^").to_be("-")
