@@ -129,6 +129,9 @@ _LONGEST_RUN = 12
 _READABLE = re.compile(r"[0-9]+(\.[0-9]+)?m?s|[0-9]+(\.[0-9]{1,2})?m")
 """Minutes with more than two decimals are better told in seconds."""
 
+_PLAIN = frozenset({bool, bytes, float, int, str, type(None)})
+"""Types whose values are equal to one another only where a dictionary finds one by the other."""
+
 _SPARE = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
 
@@ -167,10 +170,13 @@ def symbols_for(drawing: Drawing, symbols: Mapping[str, Any] | None = None) -> l
         symbols: what characters stand for; these are used first.
     """
     taken: dict[str, Any] = {}
+    peculiar: dict[str, Any] = {}
     by_value: dict[Any, str] = {}
 
     def take(symbol: str, value: Any) -> str:
         taken[symbol] = value
+        if type(value) not in _PLAIN:
+            peculiar[symbol] = value
         try:
             by_value.setdefault(value, symbol)
         except Exception:
@@ -183,7 +189,8 @@ def symbols_for(drawing: Drawing, symbols: Mapping[str, Any] | None = None) -> l
         except Exception:
             symbol = None
         # What cannot be hashed, or is equal for another reason than ``==``, is found by comparing.
-        return symbol or next((symbol for symbol, each in taken.items() if same_value(each, value)), None)
+        others = peculiar if type(value) in _PLAIN else taken
+        return symbol or next((symbol for symbol, each in others.items() if same_value(each, value)), None)
 
     for symbol, value in (symbols or {}).items():
         if can_stand_for_a_value(symbol):
