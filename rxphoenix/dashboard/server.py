@@ -17,7 +17,6 @@ from uuid import uuid4
 
 import panel as _panel
 from panel.template.base import BaseTemplate
-from panel.viewable import Viewable
 
 from rxphoenix.dashboard.page import sheet
 
@@ -66,7 +65,7 @@ class PageServer:
         ```
     """
 
-    def __init__(self, page: Callable[[], Viewable], port: int = 5006, *, title: str = "rxphoenix") -> None:
+    def __init__(self, page: Callable[[], object], port: int = 5006, *, title: str = "rxphoenix") -> None:
         self._page = page
         self._port = port
         self._title = title
@@ -117,10 +116,11 @@ class PageServer:
         # Bokeh stops there. What is still open, and whoever still watches, is ended here; requests first, so that a
         # page that looks for the server does not find what is left of it.
         await server._http.close_all_connections()
-        for session in server.get_sessions():
-            for connection in session._subscribed_connections:
-                connection._socket.close(1001, "the dashboard is stopped")
-        await self._goodbye(server)
+        sockets = [each._socket for session in server.get_sessions() for each in session._subscribed_connections]
+        streams = [each.ws_connection.stream for each in sockets if each.ws_connection is not None]
+        for each in sockets:
+            each.close(1001, "the dashboard is stopped")
+        await self._goodbye(server, streams)
         for application in server._tornado._applications.values():
             await application._cleanup_sessions(-1)
         panel.state._servers.pop(self._id, None)
@@ -130,13 +130,13 @@ class PageServer:
         with suppress(KeyError):  # planned for some seconds after a page was closed
             panel.state.cancel_task("gc.collect")
 
-    async def _goodbye(self, server: Any) -> None:
+    async def _goodbye(self, server: Any, streams: list[Any]) -> None:
         """Wait until no page is connected; a browser that does not answer is hung up on."""
         deadline = asyncio.get_running_loop().time() + _GRACE
-        while connections := [each for session in server.get_sessions() for each in session._subscribed_connections]:
+        while any(session.connection_count for session in server.get_sessions()):
             if asyncio.get_running_loop().time() > deadline:
-                for connection in connections:
-                    connection._socket.ws_connection.stream.close()
+                for stream in streams:
+                    stream.close()
             await asyncio.sleep(_TURN)
         await asyncio.sleep(_TURN)  # what was being written hears that it was not
 

@@ -15,6 +15,7 @@ from rxphoenix.server.applications.demo import demo_application
 from tests.usage import (
     chat,
     credentials,
+    dashboards,
     delays,
     dialect,
     echoes,
@@ -32,6 +33,7 @@ HERE = Path(__file__).parent
 
 EXPECTED: dict[str, tuple[Callable[[str], Awaitable[list[str]]], list[str]]] = {
     "chat": (chat.main, ["hello", "id 1", "ok {'body': 'hi'}", "no answer to slow, sent True"]),
+    "dashboards": (dashboards.main, ["http://localhost"]),
     "joining": (
         joining.main,
         ["closed", "joining", "joined", "room:tea", "rejoin False, attempt 1", "leaving", "closed", "wrong password"],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from rxphoenix import Reply
 from rxphoenix.dashboard.instruments.attendance import SHOWN, Attendance, AttendanceLook
 from rxphoenix.testing import Track, Untrack, Update, marbles
@@ -74,3 +76,20 @@ def test_an_update_is_no_leave() -> None:
     kinds = [(change.kind, change.is_only) for change in seen.values[-1].changes]
     assert kinds[:2] == [("leave", False), ("update", False)]
     assert {kind for kind, _ in kinds[2:]} == {"join"}
+
+
+class Person(msgspec.Struct):
+    status: str
+
+
+def test_presence_may_be_read_as_a_type() -> None:
+    with marbles(frame=0.1) as m:
+        phoenix = m.phoenix()
+        changes = {"a": Track("ann", {"status": "away"}), "u": Update("ann", {"status": "online"})}
+        phoenix.topic("room:a").presence("--a-u", changes)
+        presence = phoenix.socket().channel("room:a").presence(Person)
+        seen = m.observe(Attendance(presence, m.scheduler).looks(), "^ 2s !")
+    look: AttendanceLook = seen.values[-1]
+    assert look.entries[0].metas == ['{"status":"online"}']
+    # such a type has no refs, by which an update could be told
+    assert [change.kind for change in look.changes] == ["leave", "join", "join"]

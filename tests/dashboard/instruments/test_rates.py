@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import reactivex
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rxphoenix import Message
@@ -72,6 +72,7 @@ def test_so_many_kinds_are_not_told_apart_for_ever() -> None:
     assert (look.series[0].event, look.series[0].total, look.more[0]) == ("others", 744, 249)
 
 
+@settings(max_examples=40)
 @given(st.lists(st.tuples(st.integers(0, 200_000), st.sampled_from("abc")), max_size=30))
 def test_no_value_is_lost_or_counted_twice(values: list[tuple[int, str]]) -> None:
     with marbles() as m:
