@@ -36,17 +36,17 @@ class Waiter(Generic[_T]):
         self._tell(self._future.set_exception, RuntimeError(repr(error)) if isinstance(error, StopIteration) else error)
 
     def _tell(self, outcome: Callable[[Any], None], argument: object) -> None:
-        def tell() -> None:
-            if not self._future.done():
-                outcome(argument)
-
         if threading.get_ident() == self._thread:
-            tell()
+            self._tell_here(outcome, argument)
         elif not self._loop.is_closed():
             try:
-                self._loop.call_soon_threadsafe(tell)
+                self._loop.call_soon_threadsafe(self._tell_here, outcome, argument)
             except RuntimeError:  # closed a moment ago: nobody waits any more
                 return
+
+    def _tell_here(self, outcome: Callable[[Any], None], argument: object) -> None:
+        if not self._future.done():
+            outcome(argument)
 
     def __await__(self) -> Generator[Any, None, _T]:
         return self._future.__await__()

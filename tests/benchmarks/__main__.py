@@ -29,14 +29,15 @@ def main(arguments: list[str]) -> None:
     unknown = [name for name in options.measures if name not in MEASURES]
     if unknown:
         parser.error(f"no measure is called {unknown[0]!r}; there are {', '.join(MEASURES)}")
-    sections: list[Section] = []
+    measured: dict[str, list[Section]] = {}
     with flood_server() as server, Bench(server, options.rounds, peers=not options.no_peers) as bench:
         for name in options.measures or MEASURES:
+            measured[name] = []
             for section in MEASURES[name](bench):
-                sections.append(section)
+                measured[name].append(section)
                 print("\n".join(shown(section)), flush=True)  # noqa: T201
     if not options.measures and not options.no_peers:
-        _PAGE.write_text(page(sections, options.rounds))
+        _PAGE.write_text(page(measured, options.rounds))
 
 
 if __name__ == "__main__":

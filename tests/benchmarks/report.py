@@ -1,5 +1,8 @@
 """The page that a run writes.
 
+What dominates where a target is missed is nothing that a run could say: somebody looks at a profile, and keeps what it
+shows in ``notes/MEASURE.md``, with its date. The page has it below what was missed.
+
 What lives here: how figures are shown, and on what they were taken. What does not: taking them.
 """
 
@@ -7,7 +10,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -16,7 +19,10 @@ from tests.benchmarks.measures import Section
 from tests.benchmarks.peers import OFFICIAL, PYTHON_PEERS
 from tests.official.client import node_version
 
-__all__ = ["page", "shown"]
+__all__ = ["NOTES", "page", "shown"]
+
+NOTES = Path(__file__).parent / "notes"
+"""Where it is kept what dominates."""
 
 _INTRO = """\
 # Performance
@@ -48,15 +54,37 @@ def shown(section: Section) -> list[str]:
     ]
 
 
-def page(sections: Sequence[Section], rounds: int) -> str:
-    """The whole page."""
+def page(measured: Mapping[str, Sequence[Section]], rounds: int) -> str:
+    """The whole page.
+
+    Arguments:
+        measured: by the name of the measure, what it came to.
+        rounds: how many rounds were measured.
+    """
+    sections = [section for some in measured.values() for section in some]
     targets = [target for section in sections for target in section.targets]
-    missed = [target for target in targets if not target.is_met]
+    met = sum(target.is_met for target in targets)
     lines = _INTRO.format(rounds=rounds).splitlines()
-    lines += ["", f"{len(targets) - len(missed)} of {len(targets)} targets are met.", "", *_surroundings(), ""]
+    lines += ["", f"{met} of {len(targets)} targets are met.", "", *_surroundings(), ""]
     for section in sections:
         lines += shown(section)
+    if met < len(targets):
+        lines += ["## What was missed, by how much, and why", ""]
+        for name, some in measured.items():
+            lines += _missed(name, some)
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _missed(name: str, sections: Sequence[Section]) -> Iterable[str]:
+    missed = [target.missed_by() for section in sections for target in section.targets if not target.is_met]
+    if missed:
+        note = NOTES / f"{name}.md"
+        yield f"### {name.capitalize()}"
+        yield ""
+        yield from (f"- {how_much}" for how_much in missed)
+        yield ""
+        yield note.read_text().strip() if note.exists() else "Nobody has looked yet at what dominates here."
+        yield ""
 
 
 def _surroundings() -> Iterable[str]:

@@ -77,6 +77,13 @@ class Target(NamedTuple):
         """Whether it was reached."""
         return self.value <= self.limit if self.bound == "at most" else self.value >= self.limit
 
+    def missed_by(self) -> str:
+        """How far it was missed, in words."""
+        part = abs(self.value / self.limit - 1)
+        space = "" if self.unit == "x" else " "
+        found, limit = f"{self.value:,.2f}{space}{self.unit}", f"{self.limit:,g}{space}{self.unit}"
+        return f"{self.what}: {found}, {part:.0%} {'more' if self.bound == 'at most' else 'less'} than {limit}"
+
     def row(self) -> str:
         """The row of a table."""
         space = "" if self.unit == "x" else " "

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.benchmarks import report
 from tests.benchmarks.flood import flood_server
-from tests.benchmarks.measures import MEASURES, Bench
+from tests.benchmarks.measures import MEASURES, Bench, Section
 from tests.benchmarks.report import page, shown
 from tests.benchmarks.rounds import Figure, Target, in_turn, ratio
 
@@ -30,10 +32,31 @@ def test_a_measure_takes_its_figures(bench: Bench, name: str):
 
 
 def test_the_page_tells_what_it_was_measured_with(bench: Bench):
-    lines = page(list(MEASURES["memory"](bench)), rounds=1).splitlines()
+    lines = page({"memory": list(MEASURES["memory"](bench))}, rounds=1).splitlines()
     assert lines[0] == "# Performance"
     for what in ("machine", "Python", "Node.js", "rxphoenix", "aiohttp", "phxsocket"):
         assert any(line.startswith(f"| {what} |") for line in lines), what
+
+
+def test_the_page_has_below_what_was_missed_what_somebody_found_to_dominate(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    monkeypatch.setattr(report, "NOTES", tmp_path)
+    (tmp_path / "push.md").write_text("Most of it is waiting.\n")
+    good, bad = Target("a", 1.5, "at most", 2), Target("b", 6, "at least", 8, "us")
+    measured = {name: [Section(name, "", [], [good, bad])] for name in ("push", "rejoin")}
+    measured["memory"] = [Section("memory", "", [], [good])]
+    text = page(measured, rounds=5)
+    assert "3 of 5 targets are met." in text
+    assert text.partition("## What was missed, by how much, and why\n\n")[2] == (
+        "### Push\n\n- b: 6.00 us, 25% less than 8 us\n\nMost of it is waiting.\n\n"
+        "### Rejoin\n\n- b: 6.00 us, 25% less than 8 us\n\nNobody has looked yet at what dominates here.\n"
+    )
+    assert "missed" not in page({"memory": measured["memory"]}, rounds=5)
+
+
+def test_what_is_kept_about_a_measure_has_its_name():
+    assert {path.stem for path in report.NOTES.glob("*.md")} <= set(MEASURES)
 
 
 def test_everybody_has_a_turn_in_each_round_and_who_begins_changes():
