@@ -117,6 +117,7 @@ class Connection:
         self._on_latency = on_latency
         self._messages = messages
         self._sent = sent
+        self._received = owner.received
         self._decode = options.serializer.decode
         self._encode = options.serializer.encode
         self._is_proven = False
@@ -390,7 +391,7 @@ class Connection:
                 return
         name = message.event
         if not (name == REPLY and self.replies.came(message)) and not (name == CLOSE and self._close_came(message)):
-            owner.received(message)
+            self._received(message)
 
     # -- ending --------------------------------------------------------------------------------------------------
 

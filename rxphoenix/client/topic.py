@@ -282,8 +282,9 @@ class Topics:
     def received(self, message: Message) -> None:
         """A message has come, other than an awaited reply."""
         topic = self._topics.get(message.topic)
-        if topic is not None and topic.join is not None:
-            topic.join.received(message)
+        join = None if topic is None else topic.join
+        if join is not None:
+            join.received(message)
         elif message.join_ref is None and not is_reserved(message.event) and not self._is_leaving(message.topic):
             problem = f"a message for topic {message.topic!r}, which is not joined here"
             self.context.report(MalformedFrame(problem), topic=message.topic, event=message.event)

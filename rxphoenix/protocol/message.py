@@ -156,7 +156,7 @@ class Message(msgspec.Struct, array_like=True, forbid_unknown_fields=True, eq=Fa
 
     def leave_unscanned(self, raw: msgspec.Raw) -> None:
         """Give it a payload of which nobody knows yet whether it is JSON."""
-        _keep(self, _Unscanned(raw))
+        self._kept = _Unscanned(raw)  # pyright: ignore[reportAttributeAccessIssue]
 
     @property
     def raw(self) -> msgspec.Raw | None:
@@ -171,7 +171,7 @@ class Message(msgspec.Struct, array_like=True, forbid_unknown_fields=True, eq=Fa
         """What ``raw`` is, where the serializer decodes it as plain JSON and nothing else; otherwise ``None``."""
         if type(self._kept) is _Unscanned:
             try:
-                _keep(self, _scan(self._kept.raw))
+                self._kept = _scan(self._kept.raw)  # pyright: ignore[reportAttributeAccessIssue]
             except (ValueError, RecursionError):
                 return None
         return self.undecoded
@@ -196,7 +196,7 @@ class Message(msgspec.Struct, array_like=True, forbid_unknown_fields=True, eq=Fa
             value = kept.decode(kept.raw)
         else:
             return kept
-        _keep(self, value)
+        self._kept = value  # pyright: ignore[reportAttributeAccessIssue]
         return value
 
     def with_payload(self, payload: Payload) -> Message:
@@ -229,9 +229,8 @@ class Message(msgspec.Struct, array_like=True, forbid_unknown_fields=True, eq=Fa
 
 # What users see in the place of the slot decodes what is in it.
 _slot: Any = Message.payload
-_keep = _slot.__set__
 setattr(Message, "_kept", _slot)  # noqa: B010 - this and the next are no assignments that a type checker knows
-setattr(Message, "payload", property(vars(Message)["_look"], _keep))  # noqa: B010
+setattr(Message, "payload", property(vars(Message)["_look"], _slot.__set__))  # noqa: B010
 
 
 class Received(Message, array_like=True, forbid_unknown_fields=True, eq=False):
