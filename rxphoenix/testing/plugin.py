@@ -25,9 +25,16 @@ from rxphoenix.testing.collect import pytest_collect_file
 if TYPE_CHECKING:
     from rxphoenix.testing.world import World
 
-__all__ = ["marbles", "pytest_collect_file", "pytest_configure", "pytest_runtest_call"]
+__all__ = [
+    "marbles",
+    "pytest_collect_file",
+    "pytest_configure",
+    "pytest_runtest_call",
+    "pytest_runtest_makereport",
+]
 
 _worlds = pytest.StashKey["list[World]"]()
+_told = pytest.StashKey[Exception]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -62,4 +69,29 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
             world.annotate(error)
         raise
     for world in worlds:
-        world.finish()
+        try:
+            world.finish()
+        except Exception as error:
+            if _is_told_by_its_words(error):
+                item.stash[_told] = error
+            raise
+
+
+def _is_told_by_its_words(error: Exception) -> bool:
+    from rxphoenix.testing.expectations import MarbleFailure
+    from rxphoenix.testing.real_time import RealTimeUsed
+
+    # what the code under test raises or calls is told by its stack
+    return isinstance(error, MarbleFailure) or (isinstance(error, RealTimeUsed) and error.operator is not None)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show the drawings, and not the stack of the world that compared them; with ``--full-trace`` that, too."""
+    report = yield
+    told = item.stash.get(_told, None)
+    if call.excinfo is not None and call.excinfo.value is told and not item.config.getoption("fulltrace"):
+        report.longrepr = f"{type(told).__name__}: {told}"
+    return report

@@ -87,5 +87,57 @@ def test_a_test_that_expects_something_else_fails_itself(pytester: pytest.Pytest
     )
 
 
+def test_a_failure_is_the_drawings_and_what_the_app_raises_has_its_stack(pytester: pytest.Pytester):
+    pytester.makepyfile(
+        """
+        import time
+        import pytest
+        from reactivex import operators as ops
+        from rxphoenix.testing import MarbleFailure
+
+        def test_wrong(marbles):
+            marbles.expect(marbles.cold("--a")).to_be("-a")
+
+        def test_thread(marbles):
+            marbles.expect(marbles.cold("--a").pipe(ops.delay(1.0))).to_be("-a")
+
+        def test_sleep(marbles):
+            marbles.at("1ms", lambda: app_that_sleeps())
+
+        def test_broken(marbles):
+            marbles.at("1ms", lambda: app_that_fails())
+
+        def app_that_sleeps():
+            time.sleep(1)
+
+        def app_that_fails():
+            return 1 / 0
+
+        @pytest.mark.xfail(raises=MarbleFailure, strict=True)
+        def test_known(marbles):
+            marbles.expect(marbles.cold("--a")).to_be("-a")
+        """
+    )
+    result = pytester.runpytest_subprocess(*PLUGIN)
+    result.assert_outcomes(failed=4, xfailed=1)
+    text = result.stdout.str()
+    wrong, rest = text.partition("___ test_thread ___")[::2]
+    thread, rest = rest.partition("___ test_sleep ___")[::2]
+    told = [line for line in wrong.partition("___ test_wrong ___")[2].splitlines() if line.strip("_ ")]
+    assert told[0].startswith("MarbleFailure: an observable (test_a_failure_")
+    assert told[1:] == [
+        "    expected  -a",
+        "    actual    --a",
+        "               ^",
+        "    expected: 'a' at 1 ms",
+        "    actual:   'a' at 2 ms",
+    ]
+    assert next(line for line in thread.splitlines() if line.strip("_ ")).startswith("RealTimeUsed: 'delay' runs in")
+    assert "def app_that_sleeps" in rest
+    assert "def app_that_fails" in rest
+    shown = pytester.runpytest_subprocess(*PLUGIN, "--full-trace", "-k", "wrong").stdout.str()
+    assert "world.py" in shown
+
+
 def test_the_mark_is_known(pytester: pytest.Pytester):
     assert "marbles(frame=0.001, horizon=60.0)" in pytester.runpytest_subprocess(*PLUGIN, "--markers").stdout.str()
