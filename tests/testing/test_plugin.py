@@ -133,7 +133,7 @@ def test_a_failure_is_the_drawings_and_what_the_app_raises_has_its_stack(pyteste
         "    actual:   'a' at 2 ms",
     ]
     assert next(line for line in thread.splitlines() if line.strip("_ ")).startswith("RealTimeUsed: 'delay' runs in")
-    assert "def app_that_sleeps" in rest
+    assert "    time.sleep(1)" in rest
     assert "def app_that_fails" in rest
     shown = pytester.runpytest_subprocess(*PLUGIN, "--full-trace", "-k", "wrong").stdout.str()
     assert "world.py" in shown
