@@ -32,6 +32,7 @@ __all__ = ["Sample", "main", "measured"]
 
 _SLICE = 0.01
 _SAMPLES = 6
+_PATIENCE = 5.0
 _AGE = "row => Date.now() - JSON.parse(row.textContent).at"
 
 
@@ -72,7 +73,7 @@ async def _serve(seconds: float, rate: int) -> None:
     async with PhoenixServer(endpoint) as server:
         print(f"{server.url}/socket", flush=True)  # noqa: T201
         await begin.wait()
-        await asyncio.sleep(2)
+        await asyncio.sleep(0.5)
         started, sent = perf_counter(), 0
         while (elapsed := perf_counter() - started) < seconds:
             for number in range(sent, round(elapsed * rate)):
@@ -191,11 +192,12 @@ async def measured(seconds: float, rate: int, browser: Browser) -> tuple[list[Sa
             watch = _Watch(page, client, shown.pid)
             samples = [await watch.sample((seconds - 1) / _SAMPLES) for _ in range(_SAMPLES)]
             sent = int(await _line(server))
-            last = ""
-            while (text := await total.inner_text()) != last:
-                last = text
-                await asyncio.sleep(1)
-            return samples, sent, int(last.replace(",", ""))
+            told, since = "", perf_counter()
+            while told != f"{sent:,}" and perf_counter() - since < _PATIENCE:
+                now = await total.inner_text()
+                told, since = now, since if now == told else perf_counter()
+                await asyncio.sleep(0.05)
+            return samples, sent, int(told.replace(",", ""))
     finally:
         for process in (shown, server):
             process.terminate()

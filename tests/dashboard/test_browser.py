@@ -257,22 +257,27 @@ async def test_a_flood_is_counted_to_the_last_message_and_a_hundred_are_shown(br
         await expect(rows(page).first).to_have_text('{"body":9999}')
 
 
-@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
-async def test_it_fits_and_is_light_or_dark(browser: Browser, house: House, scheme: Any, width: int) -> None:
-    settings = {"color_scheme": scheme, "viewport": {"width": width, "height": 900}}
+async def test_it_fits_and_is_light_or_dark_as_the_browser_prefers(browser: Browser, house: House) -> None:
     channels = [house.socket.channel("room:a"), house.socket.channel("room:secret")]
-    async with shown(browser, lambda: dashboard(house.socket, *channels), **settings) as page:
+    async with shown(browser, lambda: dashboard(house.socket, *channels)) as page:
         await next_join(house)
         house.say("a long word: " + "x" * 500)
         await expect(rows(page)).to_have_count(1)
-        assert await page.evaluate("document.documentElement.scrollWidth") == width
-        background, text = await page.evaluate(
-            "[document.body, document.querySelector('body')].map((each, index) =>"
-            " getComputedStyle(each)[index ? 'color' : 'backgroundColor'].match(/[0-9]+/g).map(Number)[0])"
-        )
-        assert (background > 200, text < 100) == (scheme == "light", scheme == "light")
-        columns = await piece(page, "state_timeline").bounding_box(), await piece(page, "push_form").bounding_box()
-        assert [box is not None and box["width"] <= width for box in columns] == [True, True]
+        colours = "[getComputedStyle(document.body).backgroundColor, getComputedStyle(document.body).color]"
+        seen: list[list[str]] = []
+        for scheme, width in (("light", 1280), ("dark", 390)):
+            await page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            await page.set_viewport_size({"width": width, "height": 900})
+            await expect(rows(page)).to_have_count(1)
+            assert await page.evaluate("document.documentElement.scrollWidth") == width
+            seen.append(await page.evaluate(colours))
+            timeline = await piece(page, "state_timeline").bounding_box()
+            form = await piece(page, "push_form").bounding_box()
+            assert timeline is not None
+            assert form is not None
+            # side by side where there is room, and one below the other where there is none
+            assert (form["x"] > timeline["x"]) is (scheme == "light")
+    assert seen == [["rgb(246, 247, 249)", "rgb(31, 35, 40)"], ["rgb(15, 19, 24)", "rgb(230, 237, 243)"]]
 
 
 async def test_a_notebook_shows_them_without_asking_elsewhere(browser: Browser, tmp_path: Path) -> None:

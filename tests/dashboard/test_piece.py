@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
 import panel
 import pytest
-from reactivex import Observable
+from reactivex import Observable, Subject
 
 from rxphoenix.dashboard import Piece, channel_table, dashboard, message_log, push_form, rate_chart
 from rxphoenix.testing import World, marbles
@@ -113,3 +114,18 @@ def test_mistakes_are_told_at_the_call() -> None:
                 make(socket.channel("room:a"), other.channel("room:a"))
         with pytest.raises(ValueError, match="another socket"):
             dashboard(socket, other.channel("room:a"))
+
+
+def test_a_piece_outlives_a_loop() -> None:
+    stream = Subject[int]()
+    piece = message_log(stream)
+
+    async def show(number: int) -> int:
+        root = piece.get_root()
+        stream.on_next(number)
+        piece._handle_msg({"drawn": 1})
+        piece._handle_msg({"pause": False})  # a button does not wait for the clock
+        piece._cleanup(root)
+        return sent(piece)[1]
+
+    assert [asyncio.run(show(1)), asyncio.run(show(2))] == [1, 2]

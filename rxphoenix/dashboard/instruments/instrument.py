@@ -44,7 +44,7 @@ class Instrument(ABC):
 
     Arguments:
         clock: whose time counts: a scheduler, a socket for that of its scheduler, or by default the event loop that
-            runs when time is first needed.
+            runs.
     """
 
     moves: ClassVar[bool] = False
@@ -61,9 +61,8 @@ class Instrument(ABC):
         """Where its time comes from."""
         if isinstance(self._clock, Socket):
             return self._clock.scheduler
-        if self._clock is None:
-            self._clock = AsyncIOScheduler(asyncio.get_running_loop())
-        return self._clock
+        # asked for each time: a piece may outlive a loop, and be shown on the next one
+        return self._clock or AsyncIOScheduler(asyncio.get_running_loop())
 
     @property
     def now(self) -> float:
