@@ -76,7 +76,7 @@ class Audience:
         self._readers: dict[str, tuple[_Readers, ...]] | None = None
 
     def add(self, event: str | None, subscriber: Subscriber[Any]) -> None:
-        """Take an observer in."""
+        """Take an observer in, of the event that it names itself or of ``JOINED``."""
         self._observers[event] = (*self._observers.get(event, ()), subscriber)
 
     def add_reader(self, event: str, typing: Typing, subscriber: Subscriber[Any]) -> None:
@@ -92,28 +92,24 @@ class Audience:
 
     def remove(self, subscriber: Subscriber[Any]) -> None:
         """Let an observer go."""
-        for event, some in self._observers.items():
+        event = subscriber.event
+        for name in (event, JOINED):
+            some = self._observers.get(name, ())
             if subscriber in some:
                 rest = tuple(other for other in some if other is not subscriber)
                 if rest:
-                    self._observers[event] = rest
+                    self._observers[name] = rest
                 else:
-                    del self._observers[event]
-                return
-        for event, groups in (self._readers or {}).items():
+                    del self._observers[name]
+        if self._readers is not None and event in self._readers:
+            groups = self._readers[event]
             for readers in groups:
-                if subscriber in readers.subscribers:
-                    readers.subscribers = tuple(other for other in readers.subscribers if other is not subscriber)
-                    self._drop_unread(event, groups)
-                    return
-
-    def _drop_unread(self, event: str, groups: tuple[_Readers, ...]) -> None:
-        assert self._readers is not None
-        rest = tuple(readers for readers in groups if readers.subscribers)
-        if rest:
-            self._readers[event] = rest
-        else:
-            del self._readers[event]
+                readers.subscribers = tuple(other for other in readers.subscribers if other is not subscriber)
+            groups = tuple(readers for readers in groups if readers.subscribers)
+            if groups:
+                self._readers[event] = groups
+            else:
+                del self._readers[event]
 
     def tell(self, message: Message) -> None:
         """Hand a message to the observers of all messages, then its payload to those of its event."""
