@@ -14,13 +14,17 @@
 #   make docs      build the documentation into build/site, notebooks executed; a warning fails it
 #   make clean     remove the environment and everything generated
 #
-# PYTHON says which Python to use, VENV which environment (for example VENV="$$VIRTUAL_ENV" for the active one),
+# PYTHON says which Python to use, VENV which environment (for example VENV="$$VIRTUAL_ENV" for the active one), WORKERS
+# how many processes run the tests (0 for this one alone, as a debugger needs it),
 # ARGS what to hand to pytest (for example ARGS="-k join -x"), to the benchmarks (ARGS="receive --rounds 3"), to the fuzzer
 # (ARGS="--seconds 600 client") or to the soak (ARGS="--seconds 1800").
 
 PYTHON ?= python3
 VENV ?= .venv
 ARGS ?=
+
+# Tests wait for a server or a process half of the time, so one more than there are cores keeps the cores busy.
+WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.rxphoenix-installed
@@ -63,7 +67,7 @@ types: $(STAMP)
 
 # Last, so that pytest's closing line ends the output.
 test: check
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal --cov --cov-report=term $(ARGS)
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --cov --cov-report=term $(ARGS)
 
 demo: $(STAMP)
 	@$(BIN)/python -m rxphoenix demo
