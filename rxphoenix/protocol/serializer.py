@@ -152,12 +152,13 @@ class JSONSerializer:
 
     def decode(self, frame: Frame) -> Message:
         """Read a text or binary frame; its JSON payload is decoded when it is looked at."""
+        data = frame.data
         if frame.binary:
-            return _decode_binary(frame.data)
+            return _decode_binary(data)
         try:
-            return _decode_array(frame.data) if len(frame.data) < _LARGE else _decode_large(frame.data)
+            return _decode_array(data) if len(data) < _LARGE else _decode_large(data)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise MalformedFrame(f"not a message of serializer 2.0.0: {error}", size=len(frame.data)) from error
+            raise MalformedFrame(f"not a message of serializer 2.0.0: {error}", size=len(data)) from error
 
 
 class JSONSerializerV1:
