@@ -125,7 +125,7 @@ class Audience:
                     group.tell(message, self._context)
             if some is None:
                 return
-            payload = message.payload
+            payload = message._look()  # pyright: ignore[reportPrivateUsage] - what .payload is, sooner than by a property
         except MalformedFrame as error:
             self._context.report(error, topic=message.topic, event=event)
             return

@@ -29,6 +29,7 @@ __all__ = [
     "Reply",
     "decode_json",
     "is_reserved",
+    "leave_unscanned",
 ]
 
 PHOENIX = "phoenix"
@@ -154,10 +155,6 @@ class Message(msgspec.Struct, array_like=True, forbid_unknown_fields=True, eq=Fa
         """Make a message whose payload is decoded by ``decode(raw)`` when it is first asked for."""
         return cls(join_ref, ref, topic, event, raw if decode is decode_json else _Undecoded(raw, decode))
 
-    def leave_unscanned(self, raw: msgspec.Raw) -> None:
-        """Give it a payload of which nobody knows yet whether it is JSON."""
-        self._kept = _Unscanned(raw)  # pyright: ignore[reportAttributeAccessIssue]
-
     @property
     def raw(self) -> msgspec.Raw | None:
         """The payload as it came, or ``None`` once it has been decoded or where it came decoded."""
@@ -225,6 +222,11 @@ class Message(msgspec.Struct, array_like=True, forbid_unknown_fields=True, eq=Fa
 
     def __reduce__(self) -> tuple[type[Message], tuple[Any, ...]]:
         return Message, (self.join_ref, self.ref, self.topic, self.event, self.payload)
+
+
+def leave_unscanned(message: Message, raw: msgspec.Raw) -> None:
+    """Give a message a payload of which nobody knows yet whether it is JSON."""
+    message._kept = _Unscanned(raw)  # pyright: ignore[reportAttributeAccessIssue, reportPrivateUsage]
 
 
 # What users see in the place of the slot decodes what is in it.

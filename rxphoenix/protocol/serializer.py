@@ -16,7 +16,7 @@ from typing import Any, Protocol, TypeAlias, cast
 import msgspec
 
 from rxphoenix.errors import MalformedFrame, UnencodablePayload
-from rxphoenix.protocol.message import REPLY, Frame, Message, Payload, Received, decode_json
+from rxphoenix.protocol.message import REPLY, Frame, Message, Payload, Received, decode_json, leave_unscanned
 
 __all__ = ["EncodedPayload", "JSONSerializer", "JSONSerializerV1", "Serializer"]
 
@@ -86,7 +86,7 @@ def _decode_large(data: bytes) -> Message:
     if head is None or data[-1:] != b"]":
         return _decode_array(data)
     message = _decode_array(head[0] + b"null]")
-    message.leave_unscanned(msgspec.Raw(memoryview(data)[head.end() : -1]))
+    leave_unscanned(message, msgspec.Raw(memoryview(data)[head.end() : -1]))
     return message
 
 
