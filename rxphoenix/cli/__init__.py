@@ -64,12 +64,13 @@ def _command(options: Namespace) -> Callable[[], int] | None:
     match options.command:
         case "demo":
             from rxphoenix.cli.demo import demo
+            from rxphoenix.cli.signals import until_told
 
-            def show() -> int:
-                asyncio.run(demo())
+            async def tour() -> int:
+                await demo()
                 return ENDED
 
-            return show
+            return lambda: asyncio.run(until_told(tour()))
         case "serve":
             from rxphoenix.cli.serve import serve
 

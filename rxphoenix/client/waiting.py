@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Generator
-from concurrent.futures import Future, wait
+from concurrent.futures import Future, InvalidStateError, wait
 from typing import Any, Generic, TypeVar
 
 __all__ = ["ThreadWaiter", "Waiter"]
@@ -45,8 +45,10 @@ class Waiter(Generic[_T]):
                 return
 
     def _tell_here(self, outcome: Callable[[Any], None], argument: object) -> None:
-        if not self._future.done():
+        try:  # and not a look at it before: a handler of signals may cancel it between the two
             outcome(argument)
+        except asyncio.InvalidStateError:
+            return
 
     def __await__(self) -> Generator[Any, None, _T]:
         return self._future.__await__()
@@ -62,13 +64,17 @@ class ThreadWaiter(Generic[_T]):
 
     def settle(self, value: _T) -> None:
         """Let who waits go on with a value; legal from any thread."""
-        if not self._future.done():
+        try:
             self._future.set_result(value)
+        except InvalidStateError:
+            return
 
     def fail(self, error: Exception) -> None:
         """Let who waits go on with an error; legal from any thread."""
-        if not self._future.done():
+        try:
             self._future.set_exception(error)
+        except InvalidStateError:
+            return
 
     def wait(self, timeout: float | None = None) -> _T:
         """Wait; if a timeout in seconds is given, only for so long: then it raises ``TimeoutError``."""

@@ -15,7 +15,7 @@ from rxphoenix.server.applications.conformance import ConformanceRoom, Conforman
 from tests.transports.blocking_proxy import blocking_proxy
 from tests.transports.test_longpoll_socket import listen
 
-SHORT, LONG = 0.2, 15
+SHORT, LONG = 1.0, 15  # seconds; a WebSocket that works must open within either, on a busy machine too
 """How long to wait for a WebSocket: where it is to be waited out, and where that would be a mistake."""
 
 
