@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import isfinite
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,9 @@ def test_a_measure_takes_its_figures(bench: Bench, name: str):
     assert sections
     for section in sections:
         assert section.targets
-        assert all(target.value > 0 for target in section.targets)
+        # what importing takes is a difference, of which one round knows nothing, not even its sign
+        assert all(isfinite(target.value) for target in section.targets)
+        assert name == "import" or all(target.value > 0 for target in section.targets)
         assert len(section.table) > 2
         assert shown(section)[0] == f"## {section.title}"
 
