@@ -148,7 +148,9 @@ async def test_a_second_ctrl_c_does_no_harm(start: Start):
     await command.line("[open]")
     command.process.send_signal(signal.SIGINT)
     status, errors = await command.interrupt()
-    assert (status, "Traceback" in errors) == (130, False)
+    # the second one may find Python on its way out, where it ends the process: 130 as well, for a shell
+    assert status in (130, -signal.SIGINT)
+    assert "Traceback" not in errors
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no broken pipes there")
