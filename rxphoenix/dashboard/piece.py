@@ -73,7 +73,7 @@ class Piece(JSComponent):
         if self._latest is None or self._drawn < self._sent:
             return
         self._sent += 1
-        content = msgspec.json.encode(self._latest).decode()
+        content = _json(self._latest)
         self._latest, self._last = None, self._latest
         self.look = f'{{"number":{self._sent},"look":{content}}}'
 
@@ -90,6 +90,13 @@ class Piece(JSComponent):
                 _apart(lambda: self._instrument.told(data))
             case _:
                 pass
+
+
+def _json(look: Look) -> str:
+    try:
+        return msgspec.json.encode(look).decode()
+    except UnicodeEncodeError:  # half a character, which a browser can send and JSON can escape
+        return json.dumps(msgspec.to_builtins(look))
 
 
 def _apart(action: Callable[[], Any]) -> Any:

@@ -27,9 +27,9 @@ def test_a_measure_takes_its_figures(bench: Bench, name: str):
     assert sections
     for section in sections:
         assert section.targets
-        # what importing takes is a difference, of which one round knows nothing, not even its sign
         assert all(isfinite(target.value) for target in section.targets)
-        assert name == "import" or all(target.value > 0 for target in section.targets)
+        # what this import takes is a small difference, of which one round knows nothing, not even its sign
+        assert all(target.value > 0 for target in section.targets if target.what != "`import rxphoenix`")
         assert len(section.table) > 2
         assert shown(section)[0] == f"## {section.title}"
 

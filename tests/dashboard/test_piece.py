@@ -81,6 +81,16 @@ def test_what_was_never_sent_cannot_be_drawn() -> None:
         piece._cleanup(root)
 
 
+def test_half_a_character_from_a_page_stops_nothing() -> None:
+    with marbles(frame=0.1, horizon=1) as m:
+        piece, root = shown(m, m.hot("-"))
+        piece._handle_msg({"drawn": 1})
+        piece._handle_msg({"filter": "\ud83d"})
+        assert json.loads(piece.look)["look"]["filter"] == "\ud83d"
+        assert piece.look.isascii()
+        piece._cleanup(root)
+
+
 def test_what_a_page_says_is_told_to_the_instrument_while_it_is_shown() -> None:
     with marbles(frame=0.1, horizon=1) as m:
         piece, root = shown(m, m.hot("-"))

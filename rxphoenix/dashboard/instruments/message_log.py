@@ -206,5 +206,13 @@ def _text(value: Any) -> str:
         return f'"{len(value)} bytes: {value[:_PREVIEW].hex(" ")}"'
     try:
         return msgspec.json.encode(value).decode()
-    except (TypeError, ValueError, RecursionError):  # a value that somebody has made, and no JSON
+    except (
+        TypeError,
+        ValueError,
+        RecursionError,
+    ):  # what somebody has made and is no JSON, or is too deep
+        pass
+    try:
         return repr(value)
+    except RecursionError:
+        return "(nested too deeply to show)"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import msgspec
@@ -152,6 +153,17 @@ def test_big_messages_are_kept_by_their_size(monkeypatch: pytest.MonkeyPatch) ->
         reader.hears(*(message("y" * 298) for _ in range(10)))
         reader.says(filter="yy")
         assert [row.number for row in reader.look.rows] == [8, 9, 10]
+
+
+def test_a_payload_nested_too_deeply_to_show_ends_nothing() -> None:
+    deep: list[object] = []
+    for _ in range(sys.getrecursionlimit()):
+        deep = [deep]
+    with marbles(horizon=1) as m:
+        reader = Reader(m)
+        look = reader.hears(message(deep), message("next"))
+        assert [row.text for row in look.rows] == ["(nested too deeply to show)", '"next"']
+        assert (look.total, look.ended) == (2, None)
 
 
 def test_nonsense_is_left_alone() -> None:
