@@ -13,6 +13,7 @@ from reactivex import abc
 
 from rxphoenix import Presence, PresenceChange, PresenceEntry, PresenceSnapshot
 from rxphoenix.dashboard.instruments.instrument import Instrument, reason
+from rxphoenix.dashboard.instruments.text import as_text
 
 __all__ = ["CHANGES", "SHOWN", "Attendance", "AttendanceLook", "ChangeLook", "EntryLook"]
 
@@ -143,7 +144,4 @@ def _look_of(entry: PresenceEntry[Any]) -> EntryLook:
 def _text(meta: Any) -> str:
     if isinstance(meta, dict):
         meta = {name: value for name, value in meta.items() if name not in ("phx_ref", "phx_ref_prev")}  # pyright: ignore[reportUnknownVariableType]
-    try:
-        return msgspec.json.encode(meta).decode()
-    except (TypeError, ValueError):  # a class of the user's own
-        return repr(meta)
+    return as_text(meta)

@@ -14,6 +14,7 @@ from reactivex import Observable, abc
 
 from rxphoenix import MalformedFrame, Message
 from rxphoenix.dashboard.instruments.instrument import Instrument, Words, reason
+from rxphoenix.dashboard.instruments.text import as_text
 
 __all__ = ["CHARACTERS", "KEPT", "SHOWN", "MessageLog", "MessageLogLook", "OpenedLook", "RowLook"]
 
@@ -204,15 +205,4 @@ def _text(value: Any) -> str:
             return f"({error})"
     if isinstance(value, bytes):
         return f'"{len(value)} bytes: {value[:_PREVIEW].hex(" ")}"'
-    try:
-        return msgspec.json.encode(value).decode()
-    except (
-        TypeError,
-        ValueError,
-        RecursionError,
-    ):  # what somebody has made and is no JSON, or is too deep
-        pass
-    try:
-        return repr(value)
-    except RecursionError:
-        return "(nested too deeply to show)"
+    return as_text(value)

@@ -14,6 +14,7 @@ from reactivex.disposable import SerialDisposable
 from rxphoenix import Channel, Payload, Reply
 from rxphoenix.dashboard.instruments.channel_states import check_channels
 from rxphoenix.dashboard.instruments.instrument import Instrument, Words, reason
+from rxphoenix.dashboard.instruments.text import as_text
 
 __all__ = ["PushForm", "PushFormLook", "ReplyLook"]
 
@@ -97,7 +98,7 @@ class PushForm(Instrument):
         began = self.now
 
         def receive(reply: Reply) -> None:
-            self._reply = ReplyLook(topic, event, "replied", str(reply.status), _json(reply.response), self.now - began)
+            self._reply = ReplyLook(topic, event, "replied", str(reply.status), _text(reply.response), self.now - began)
             self._changed(show=True)
 
         def fail(error: Exception) -> None:
@@ -117,5 +118,5 @@ def _read(text: str) -> Payload:
         raise ValueError(f'the payload is no JSON: {error}; write {{"body": "hello"}}, for example') from None
 
 
-def _json(value: Payload) -> str:
-    return f"{len(value)} bytes" if isinstance(value, bytes) else msgspec.json.encode(value).decode()
+def _text(value: Payload) -> str:
+    return f"{len(value)} bytes" if isinstance(value, bytes) else as_text(value)
