@@ -14,4 +14,5 @@ Each file holds one concept::
     channel_states.py  the state of each channel, and what went wrong last
     push_form.py       a push that somebody has typed, and its reply
     connection.py      going offline, and connecting anew
+    text.py            what is carried, as text to be shown
 """
