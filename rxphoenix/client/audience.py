@@ -8,9 +8,10 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from rxphoenix.client.context import Context
+from rxphoenix.client.routes import Route
 from rxphoenix.client.subjects import Subscriber, deliver
 from rxphoenix.errors import MalformedFrame, PayloadMismatch, PhoenixError
-from rxphoenix.protocol.message import Message
+from rxphoenix.protocol.message import Message, read_json
 from rxphoenix.protocol.typed import PayloadType
 
 __all__ = ["JOINED", "Audience", "Typing", "tell_mismatch"]
@@ -68,19 +69,22 @@ class Audience:
         context: where they are told.
     """
 
-    __slots__ = ("_context", "_observers", "_readers")
+    __slots__ = ("_context", "_observers", "_readers", "_routes")
 
     def __init__(self, context: Context) -> None:
         self._context = context
         self._observers: dict[str | None, tuple[Subscriber[Any], ...]] = {}
         self._readers: dict[str, tuple[_Readers, ...]] | None = None
+        self._routes: tuple[Route, ...] = ()
 
     def add(self, event: str | None, subscriber: Subscriber[Any]) -> None:
         """Take an observer in, of the event that it names itself or of ``JOINED``."""
+        self.forget_routes()
         self._observers[event] = (*self._observers.get(event, ()), subscriber)
 
     def add_reader(self, event: str, typing: Typing, subscriber: Subscriber[Any]) -> None:
         """Take in an observer that wants the payloads of an event as a type."""
+        self.forget_routes()
         if self._readers is None:
             self._readers = {}
         groups = self._readers.get(event, ())
@@ -92,6 +96,7 @@ class Audience:
 
     def remove(self, subscriber: Subscriber[Any]) -> None:
         """Let an observer go."""
+        self.forget_routes()
         event = subscriber.event
         for name in (event, JOINED):
             some = self._observers.get(name, ())
@@ -111,8 +116,33 @@ class Audience:
             else:
                 del self._readers[event]
 
-    def tell(self, message: Message) -> None:
-        """Hand a message to the observers of all messages, then its payload to those of its event."""
+    def route(self, event: str) -> Route | None:
+        """The short way to the observers of an event, if they all want its payloads alike and nobody wants messages."""
+        if None in self._observers:
+            return None
+        some = self._observers.get(event)
+        groups = () if self._readers is None else self._readers.get(event, ())
+        ways = [(group.typing.type.read_json, group.subscribers) for group in groups]
+        if some is not None:
+            ways.append((read_json, some))
+        if len(ways) != 1:
+            return None
+        route = Route(*ways[0])
+        self._routes += (route,)
+        return route
+
+    def forget_routes(self) -> None:
+        """Let the next messages go the long way: who is to be told, or whether, is another question now."""
+        if self._routes:
+            routes, self._routes = self._routes, ()
+            for route in routes:
+                route.forget()
+
+    def tell(self, message: Message) -> bool:
+        """Hand a message to the observers of all messages, then its payload to those of its event.
+
+        Returns whether there may be a short way of the next one like it.
+        """
         event, observers = message.event, self._observers
         # before any of them, because who is told may come or go
         some = observers.get(event)
@@ -124,17 +154,13 @@ class Audience:
                 for group in readers:
                     group.tell(message, self._context)
             if some is None:
-                return
-            payload = message._look()  # pyright: ignore[reportPrivateUsage] - what .payload is, sooner than by a property
+                return readers is not None
+            payload = message.payload
         except MalformedFrame as error:
             self._context.report(error, topic=message.topic, event=event)
-            return
-        for subscriber in some:
-            if not subscriber.stopped:  # what deliver() does, without the price of a call
-                try:
-                    subscriber.on_next(payload)
-                except Exception as error:
-                    subscriber.context.observer_raised(error, subscriber.topic, subscriber.event)
+            return False
+        deliver(some, payload)
+        return True
 
     def announce(self, joined: object) -> None:
         """Hand an accepted join to those who observe it now; whoever comes before they are told is told of it apart."""

@@ -19,6 +19,7 @@ from rxphoenix.client.departures import Departures
 from rxphoenix.client.heartbeat import Heartbeat
 from rxphoenix.client.provider import Provider
 from rxphoenix.client.replies import Awaited, Replies, ReplyHandler
+from rxphoenix.client.routes import Routed, Routes
 from rxphoenix.client.subjects import HotStream
 from rxphoenix.client.timer import Timer
 from rxphoenix.errors import (
@@ -56,8 +57,11 @@ class Owner(Protocol):
         ...
 
     @property
-    def received(self) -> Callable[[Message], None]:
-        """Called with each message other than a reply that somebody awaits."""
+    def received(self) -> Callable[[Message], Routed | None]:
+        """Called with each message other than a reply that somebody awaits.
+
+        Returns who may know a short way of the next one like it.
+        """
         ...
 
     def proven(self) -> None:
@@ -120,6 +124,7 @@ class Connection:
         self._received = owner.received
         self._decode = options.serializer.decode
         self._encode = options.serializer.encode
+        self._routes = Routes(options.serializer, messages, self._on_event)
         self._is_proven = False
         self._subscription = SerialDisposable()
         self._evaluations = CompositeDisposable()
@@ -183,7 +188,7 @@ class Connection:
         )
         self._subscribed = True
         dispatcher = self._context.dispatcher
-        take = dispatcher.entrance(self._on_event)
+        take = dispatcher.entrance(self._routes.take)
         at_once = True
 
         def over(error: Exception | None) -> None:
@@ -391,7 +396,9 @@ class Connection:
                 return
         name = message.event
         if not (name == REPLY and self.replies.came(message)) and not (name == CLOSE and self._close_came(message)):
-            self._received(message)
+            taken_by = self._received(message)
+            if taken_by is not None and self._owner is not None:
+                self._routes.remember(taken_by, message, event)
 
     # -- ending --------------------------------------------------------------------------------------------------
 
@@ -433,6 +440,7 @@ class Connection:
         self._context.flow.over(self)
         self._evaluations.dispose()
         self._joins.clear()
+        self._routes.clear()
         self._timer.stop()
         if self._heartbeat is not None:
             self._heartbeat.stop()

@@ -39,6 +39,7 @@ from rxphoenix.client.pushes import Pushes
 from rxphoenix.client.replies import Awaited
 from rxphoenix.client.reply import is_unmatched, read_reply
 from rxphoenix.client.resume import Cursor
+from rxphoenix.client.routes import Route
 from rxphoenix.client.subjects import Subscriber
 from rxphoenix.client.timer import TOLERANCE, Timer
 from rxphoenix.errors import (
@@ -144,6 +145,7 @@ class Join:
     def observe_presence(self, events: PresenceEvents, look: Look, subscriber: Subscriber[Any]) -> None:
         """Attach an observer of the presence that the server tells under these names."""
         self.acquire()
+        self._audience.forget_routes()  # it may want events that nobody has wanted as presence before
         self._attendances.of(events, is_joined=self.is_joined).observe(look, subscriber, self.release)
 
     def acquire(self) -> None:
@@ -372,6 +374,7 @@ class Join:
         if self.connection is not None and self.join_ref is not None:
             self.connection.forget_join(self.join_ref)
         self.connection = self.join_ref = self.joined = None
+        self._audience.forget_routes()
         self.pushes.interrupted(error)
         self._attendances.lost()
 
@@ -429,19 +432,30 @@ class Join:
 
     # -- receiving -----------------------------------------------------------------------------------------------
 
-    def received(self, message: Message) -> None:
-        """A message of this topic has come: route it, unless it belongs to another join."""
+    def route(self, message: Message) -> Route | None:
+        """The short way of messages like one of an application that has just been received, if there is one."""
+        if self._cursor is not None or message.event in self._attendances.by_event:
+            return None
+        return self._audience.route(message.event)
+
+    def received(self, message: Message) -> bool:
+        """A message of this topic has come: route it, unless it belongs to another join.
+
+        Returns whether there may be a short way of the next one like it.
+        """
         join_ref, event = message.join_ref, message.event
         if join_ref is not None and join_ref != self.join_ref:
-            return
+            return False
         if event[:4] == RESERVED_PREFIX:
             self._received_reserved(message)
         elif join_ref is not None or self.joined is not None:
             if self._cursor is not None:
                 self._cursor.see(message)
-            self._audience.tell(message)
+            is_routable = self._audience.tell(message)
             if event in self._attendances.by_event:
                 self._attendances.received(message)
+            return is_routable
+        return False
 
     def _received_reserved(self, message: Message) -> None:
         if message.event == REPLY and message.ref is not None:

@@ -33,6 +33,7 @@ from rxphoenix.client.complaints import Complaints
 from rxphoenix.client.connection import Connection, ConnectionOptions
 from rxphoenix.client.context import Context, logger
 from rxphoenix.client.patience import seconds_to_wait
+from rxphoenix.client.routes import Routed
 from rxphoenix.client.subjects import HotStream, StateStream
 from rxphoenix.client.timer import Timer
 from rxphoenix.errors import (
@@ -68,8 +69,8 @@ class Tenant(Protocol):
         """A connection is open."""
         ...
 
-    def received(self, message: Message) -> None:
-        """A message has come, other than an awaited reply."""
+    def received(self, message: Message) -> Routed | None:
+        """A message has come, other than an awaited reply; returns who may know a short way of the next one like it."""
         ...
 
     def interrupted(self, error: PhoenixError) -> None:
@@ -146,7 +147,7 @@ class Link:
         self.linger = linger
         self._random = random
         self._tenant: Tenant | None = None
-        self.received: Callable[[Message], None]
+        self.received: Callable[[Message], Routed | None]
         self._leases = 0
         self._incarnation = 0
         self._asking: object | None = None

@@ -20,6 +20,7 @@ from rxphoenix.client.join import Join, SentJoin
 from rxphoenix.client.join_options import JoinOptions
 from rxphoenix.client.joined import Loss
 from rxphoenix.client.link import Link
+from rxphoenix.client.routes import Routed
 from rxphoenix.client.subjects import StateStream, Subscriber
 from rxphoenix.client.timer import Timer
 from rxphoenix.errors import MalformedFrame, PhoenixError, SocketClosed
@@ -279,15 +280,16 @@ class Topics:
         for join in self._joins():
             join.connected(connection)
 
-    def received(self, message: Message) -> None:
-        """A message has come, other than an awaited reply."""
+    def received(self, message: Message) -> Routed | None:
+        """A message has come, other than an awaited reply; returns who may know a short way of the next one like it."""
         topic = self._topics.get(message.topic)
         join = None if topic is None else topic.join
         if join is not None:
-            join.received(message)
-        elif message.join_ref is None and not is_reserved(message.event) and not self._is_leaving(message.topic):
+            return join if join.received(message) else None
+        if message.join_ref is None and not is_reserved(message.event) and not self._is_leaving(message.topic):
             problem = f"a message for topic {message.topic!r}, which is not joined here"
             self.context.report(MalformedFrame(problem), topic=message.topic, event=message.event)
+        return None
 
     def _is_leaving(self, name: str) -> bool:
         return self.link.connection is not None and self.link.connection.is_leaving(name)

@@ -30,6 +30,7 @@ __all__ = [
     "decode_json",
     "is_reserved",
     "leave_unscanned",
+    "read_json",
 ]
 
 PHOENIX = "phoenix"
@@ -81,13 +82,14 @@ class Reply(msgspec.Struct, frozen=True):
     response: Payload = None
 
 
-_decode: Callable[[msgspec.Raw], Payload] = msgspec.json.Decoder().decode
+read_json: Callable[[Any], Payload] = msgspec.json.Decoder().decode
+"""Decode JSON; raises what msgspec raises, which ``decode_json`` puts into words."""
 
 
 def decode_json(raw: msgspec.Raw) -> Payload:
     """Decode a payload of plain JSON; raises ``MalformedFrame`` if it is none."""
     try:
-        return _decode(raw)
+        return read_json(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedFrame(f"the payload is not JSON: {error}", size=len(raw)) from error
 
@@ -186,7 +188,7 @@ class Message(msgspec.Struct, array_like=True, forbid_unknown_fields=True, eq=Fa
         if type(kept) is _Raw or type(kept) is _Unscanned:
             raw = kept if type(kept) is _Raw else kept.raw
             try:
-                value = _decode(raw)
+                value = read_json(raw)
             except (ValueError, RecursionError):
                 value = decode_json(raw)  # which says what is wrong
         elif type(kept) is _Undecoded:

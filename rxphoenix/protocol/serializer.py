@@ -18,7 +18,7 @@ import msgspec
 from rxphoenix.errors import MalformedFrame, UnencodablePayload
 from rxphoenix.protocol.message import REPLY, Frame, Message, Payload, Received, decode_json, leave_unscanned
 
-__all__ = ["EncodedPayload", "JSONSerializer", "JSONSerializerV1", "Serializer"]
+__all__ = ["LARGE", "EncodedPayload", "JSONSerializer", "JSONSerializerV1", "Serializer", "has_heads", "head_of"]
 
 EncodedPayload: TypeAlias = Any
 """A payload as a serializer keeps it between ``encode_payload`` and ``encode``; nobody else looks inside."""
@@ -74,8 +74,8 @@ def _as_builtins(value: object) -> object:
 _encoder = msgspec.json.Encoder(enc_hook=_as_builtins)
 _decode_array = msgspec.json.Decoder(Received).decode
 
-_LARGE = 4096
-"""Bytes from which it pays to look for the beginning of a payload without scanning it."""
+LARGE = 4096
+"""Bytes from which it pays to look for the beginning of a payload without scanning it, and not to copy one."""
 
 _HEAD = re.compile(rb"""\[(?:(?:null|"[^"\\]*"),){4}""")
 """All before a payload, as servers write it: without spaces, and seldom with an escape in a name."""
@@ -156,9 +156,20 @@ class JSONSerializer:
         if frame.binary:
             return _decode_binary(data)
         try:
-            return _decode_array(data) if len(data) < _LARGE else _decode_large(data)
+            return _decode_array(data) if len(data) < LARGE else _decode_large(data)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise MalformedFrame(f"not a message of serializer 2.0.0: {error}", size=len(data)) from error
+
+
+def has_heads(serializer: Serializer) -> bool:
+    """Tell whether its text frames begin as ``head_of`` says; who decodes in a way of their own sees every frame."""
+    return isinstance(serializer, JSONSerializer) and type(serializer).decode is JSONSerializer.decode
+
+
+def head_of(message: Message) -> bytes:
+    """All before the payload in the frame of a message of serializer 2.0.0, as servers write it."""
+    names = (message.join_ref, message.ref, message.topic, message.event)
+    return _encoder.encode(names)[:-1] + b","
 
 
 class JSONSerializerV1:

@@ -45,11 +45,12 @@ class PayloadType(Generic[_T]):
         ```
     """
 
-    __slots__ = ("_from_json", "_from_value", "of")
+    __slots__ = ("_from_value", "of", "read_json")
 
     def __init__(self, of: Any) -> None:
         self.of = of
-        self._from_json: Callable[[Any], _T]
+        self.read_json: Callable[[Any], _T]
+        """Reads JSON; raises whatever msgspec, pydantic or the type raises."""
         self._from_value: Callable[[Any], _T]
         if _is_pydantic(of):
             self._read_by_pydantic(of)
@@ -59,7 +60,7 @@ class PayloadType(Generic[_T]):
     def _read_by_msgspec(self, of: Any) -> None:
         try:
             unknown = _unknown_class(msgspec.inspect.type_info(of))
-            self._from_json = msgspec.json.Decoder(of, dec_hook=_read_model).decode
+            self.read_json = msgspec.json.Decoder(of, dec_hook=_read_model).decode
         except (TypeError, NameError, AttributeError) as error:
             raise TypeError(f"nothing can be read as {of!r}: {error}") from error
         if unknown is not None:
@@ -74,7 +75,7 @@ class PayloadType(Generic[_T]):
             adapter = cast("Any", sys.modules["pydantic"]).TypeAdapter(of)
         except Exception as error:  # pydantic's own, and those of the user's class
             raise TypeError(f"nothing can be read as {of!r}: {error}") from error
-        self._from_json = lambda raw: adapter.validate_json(bytes(raw))
+        self.read_json = lambda raw: adapter.validate_json(bytes(raw))
 
         def from_value(value: Payload) -> _T:
             # by way of JSON: so a strict model judges what it would have judged on the wire
@@ -94,7 +95,7 @@ class PayloadType(Generic[_T]):
         if raw is None:
             return self.from_value(message.payload)
         try:
-            return self._from_json(raw)
+            return self.read_json(raw)
         except Exception as error:  # a type of the user's may raise anything
             # a broken payload is not a payload of another type
             _ = message.payload

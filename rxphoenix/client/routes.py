@@ -1,0 +1,125 @@
+"""The short way of an event: from the first bytes of its frame straight to who observes it.
+
+A server begins all that it sends of one event on one topic alike: ``["3",null,"room:lobby","new_msg",``. When such a
+message has gone the long way (decoded, then by topic, join and event to its observers), these bytes are remembered with
+those who were told. Of the next frame that begins with them nothing but the payload is decoded, once and as what is
+wanted. Whatever changes who is to be told, or whether, forgets them, and the next message goes the long way again. So
+does a frame of which anything is unusual, because the long way says what is wrong.
+
+What lives here: what is remembered. What does not: the long way (``connection.py``, ``topic.py``, ``join.py``), and
+when something is forgotten (``audience.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from rxphoenix.client.subjects import HotStream, Subscriber
+from rxphoenix.protocol.message import Frame, Message
+from rxphoenix.protocol.serializer import LARGE, Serializer, has_heads, head_of
+from rxphoenix.transports.base import TransportEvent
+
+__all__ = ["Route", "Routed", "Routes"]
+
+_LONGEST_HEAD = 512
+"""Bytes in which the beginning of a payload is looked for."""
+
+_BEFORE_PAYLOAD, _END = b",]"
+_UNREAD: Any = object()
+
+
+class Route:
+    """Where frames lead that begin with one head, until it is forgotten.
+
+    Arguments:
+        read: reads the payload; whatever it raises, the message goes the long way.
+        subscribers: who is told.
+    """
+
+    __slots__ = ("_by_head", "_head", "read", "subscribers")
+
+    def __init__(self, read: Callable[[Any], Any], subscribers: tuple[Subscriber[Any], ...]) -> None:
+        self.read = read
+        self.subscribers = subscribers
+        self._head = b""
+        self._by_head: dict[bytes, Route] = {}
+
+    def remember(self, head: bytes, by_head: dict[bytes, Route]) -> None:
+        """Lead from this head on, as an entry of this table."""
+        self._head, self._by_head = head, by_head
+        by_head[head] = self
+
+    def forget(self) -> None:
+        """Lead nowhere any more."""
+        self._by_head.pop(self._head, None)
+
+
+class Routed(Protocol):
+    """Who took a message, and knows whether the next one needs the long way."""
+
+    def route(self, message: Message, /) -> Route | None:
+        """The short way of messages like this one, if nobody needs more of them than their payload."""
+        ...
+
+
+class Routes:
+    """The short ways of one connection.
+
+    Arguments:
+        serializer: what the messages are read by.
+        messages: tells who watches all messages; they have no short way then.
+        long_way: takes what has none.
+    """
+
+    __slots__ = ("_by_head", "_is_usable", "_long_way", "_messages", "_size")
+
+    def __init__(
+        self, serializer: Serializer, messages: HotStream[Message], long_way: Callable[[TransportEvent], None]
+    ) -> None:
+        self._messages = messages
+        self._long_way = long_way
+        self._is_usable = has_heads(serializer)
+        self._by_head: dict[bytes, Route] = {}
+        self._size = 0
+        """Bytes of the last head that was found: the next one is likely to have as many."""
+
+    def take(self, event: TransportEvent) -> None:
+        """Tell those to whom a frame leads, or hand it on to the long way."""
+        if type(event) is Frame and self._by_head:
+            data, size = event.data, self._size
+            route = self._by_head.get(data[:size])
+            if route is None:
+                size = data.find(b"{", 0, _LONGEST_HEAD)
+                route = self._by_head.get(data[:size]) if size > 0 else None
+            if route is not None and data[-1] == _END and not event.binary and not self._messages.subscribers:
+                try:
+                    payload = route.read((data if len(data) < LARGE else memoryview(data))[size:-1])
+                except Exception:
+                    payload = _UNREAD
+                if payload is not _UNREAD:
+                    self._size = size
+                    for subscriber in route.subscribers:
+                        if not subscriber.stopped:  # what deliver() does, without the price of a call
+                            try:
+                                subscriber.on_next(payload)
+                            except Exception as error:
+                                subscriber.context.observer_raised(error, subscriber.topic, subscriber.event)
+                    return
+        self._long_way(event)
+
+    def remember(self, taken_by: Routed, message: Message, frame: Frame) -> None:
+        """Let the next messages that begin like one that has gone the long way go the short way, if they can."""
+        if not self._is_usable or frame.binary or message.ref is not None:  # the next one will have another ref
+            return
+        data = frame.data
+        size = data.find(b"{", 0, _LONGEST_HEAD)
+        if size > 0 and data[size - 1] == _BEFORE_PAYLOAD:
+            head = head_of(message)
+            route = taken_by.route(message) if data[:size] == head else None
+            if route is not None:
+                route.remember(head, self._by_head)
+
+    def clear(self) -> None:
+        """Send all the long way."""
+        self._by_head.clear()
