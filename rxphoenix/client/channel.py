@@ -27,10 +27,11 @@ from rxphoenix.client.push import (
     response_as,
     response_of,
 )
-from rxphoenix.client.single import Single, succeed
+from rxphoenix.client.single import Single
 from rxphoenix.client.subjects import Stream, Subscriber
 from rxphoenix.errors import SocketClosed
 from rxphoenix.protocol.message import Payload, Reply, is_reserved
+from rxphoenix.protocol.serializer import BYTES_LIKE
 from rxphoenix.protocol.snapshot import Meta
 from rxphoenix.protocol.typed import PayloadType
 
@@ -335,9 +336,9 @@ class Channel(Messages):
                 return
             topic = self._topics.find(self._options.topic)
             if topic is None:
-                self._context.deliver_soon(lambda: succeed(subscriber, None))
+                self._context.deliver_soon(lambda: subscriber.succeed(None))
             else:
-                topic.leave(lambda: succeed(subscriber, None), self._options.join.timeout)
+                topic.leave(lambda: subscriber.succeed(None), self._options.join.timeout)
 
         return Single(self._context, start, self._options.topic)
 
@@ -426,7 +427,7 @@ class Channel(Messages):
             raise ValueError("reply_type needs a reply; leave reply=False out")
         if reply_type is not None:
             return self._push(event, payload, timeout, response_as(PayloadType(reply_type)))
-        return self._push(event, payload, timeout, response_of if reply else expect_nothing, await_reply=reply)
+        return self._push(event, payload, timeout, response_of if reply else expect_nothing, reply)
 
     def request(self, event: str, payload: Payload = None, *, timeout: float | None = None) -> Single[Reply]:
         """Push, and get the whole reply, whatever its status.
@@ -468,7 +469,6 @@ class Channel(Messages):
         payload: Payload,
         timeout: float | None,
         outcome: Callable[[PushOptions, Reply], Any],
-        *,
         await_reply: bool = True,
     ) -> Push[Any]:
         check_event(event)
@@ -478,10 +478,9 @@ class Channel(Messages):
         seconds = options.timeout if timeout is None else check_seconds("timeout", timeout)
         serializer = self._topics.options.serializer
         encoded = serializer.encode_payload({} if payload is None else payload)
-        if isinstance(payload, (bytes, bytearray, memoryview)):
+        if isinstance(payload, BYTES_LIKE):
             serializer.encode("", "", options.topic, event, serializer.encode_payload(b""))  # do the names fit?
-        join, auto_join, hook = options.join, options.auto_join, options.on_message
-        push = PushOptions(options.topic, event, encoded, seconds, join, auto_join, outcome, await_reply, hook)
+        push = PushOptions(options, event, encoded, seconds, outcome, await_reply)
         return Push(self._context, self._topics, push)
 
     def __repr__(self) -> str:

@@ -8,8 +8,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+from asyncio.events import _get_running_loop  # pyright: ignore[reportPrivateUsage] - in its __all__
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import count
 from typing import Any
 
 import msgspec
@@ -83,7 +85,8 @@ class Context:
         self._home = _own_loop(scheduler) if isinstance(scheduler, AsyncIOThreadSafeScheduler) else None
         self._orphaned = threading.RLock()
         self._report: Callable[[Fault], None] | None = None
-        self._reference = 0
+        self.next_ref: Callable[[], str] = map(str, count(1)).__next__
+        """Makes a ref that this socket has not used."""
         self._complaints = Complaints("what observers and functions of this program raised")
         self.dispatcher = Dispatcher(self._resume)
         self.flow = Flow(self)
@@ -144,7 +147,8 @@ class Context:
         Raises ``WrongThread`` on another thread than the socket's, unless its scheduler takes calls from any.
         """
         if self._home is None:
-            self.check_thread(what)
+            if self._loop is None or _get_running_loop() is not self._loop:  # which is open, and here, if it runs
+                self.check_thread(what)
         elif self.is_elsewhere:
             self._hand_over(action, arguments)
             return
@@ -248,12 +252,7 @@ class Context:
         if self.is_warm and not self.loop_is_gone:
             self.soon(Disposable)
 
-    # -- refs and faults -----------------------------------------------------------------------------------------
-
-    def next_ref(self) -> str:
-        """A ref that this socket has not used."""
-        self._reference += 1
-        return str(self._reference)
+    # -- faults -------------------------------------------------------------------------------------------------
 
     def report_to(self, report: Callable[[Fault], None]) -> None:
         """Say where faults go."""

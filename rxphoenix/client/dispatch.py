@@ -43,7 +43,10 @@ class Dispatcher:
         try:
             return action(*arguments)
         finally:
-            self._finish()
+            if self._queue or self._afterwards:
+                self._finish()
+            else:
+                self.running = False
 
     def _finish(self) -> None:
         try:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from rxphoenix.client.context import Context
-from rxphoenix.client.single import Single, succeed
+from rxphoenix.client.single import Single
 from rxphoenix.client.subjects import Subscriber
 
 __all__ = ["Ending"]
@@ -39,7 +39,7 @@ class Ending:
 
     def _wait(self, subscriber: Subscriber[None]) -> None:
         def done() -> None:
-            succeed(subscriber, None)
+            subscriber.succeed(None)
 
         def forget(_subscriber: Subscriber[None]) -> None:
             if done in self._waiters:

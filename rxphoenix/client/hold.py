@@ -9,7 +9,7 @@ from reactivex import abc
 
 from rxphoenix.client.context import Context
 from rxphoenix.client.joined import Joined
-from rxphoenix.client.single import Single, succeed
+from rxphoenix.client.single import Single
 from rxphoenix.client.subjects import Stream, Subscriber
 from rxphoenix.errors import ChannelClosed
 from rxphoenix.protocol.message import Payload
@@ -42,7 +42,7 @@ class Hold(abc.DisposableBase):
 
     def _wait(self, subscriber: Subscriber[None]) -> None:
         if self._outcome is not None:
-            self._context.deliver_soon(lambda: succeed(subscriber, None))
+            self._context.deliver_soon(lambda: subscriber.succeed(None))
             return
         self._waiting = (*self._waiting, subscriber)
         subscriber.on_dispose = self._stop_waiting
@@ -54,7 +54,7 @@ class Hold(abc.DisposableBase):
         self._outcome = outcome
         waiting, self._waiting = self._waiting, ()
         for subscriber in waiting:
-            succeed(subscriber, None)
+            subscriber.succeed(None)
 
     def _fail(self, error: Exception) -> None:
         if not self._waiting:

@@ -84,8 +84,8 @@ class Join:
     """
 
     __slots__ = ("_attendances", "_audience", "_context", "_cursor", "_ended", "_evaluation", "_faults", "_generation",
-                 "_joined_before", "_leases", "_loss", "_release", "_sent", "_timer", "_tries", "_waits", "connection",
-                 "join_ref", "joined", "last_error", "options", "predecessor", "pushes", "topic")  # fmt: skip
+                 "_joined_before", "_loss", "_release", "_sent", "_timer", "_tries", "_waits", "connection",
+                 "join_ref", "joined", "last_error", "leases", "options", "predecessor", "pushes", "topic")  # fmt: skip
 
     def __init__(self, topic: Topic, options: JoinOptions, predecessor: SentJoin | None = None) -> None:
         self.topic = topic
@@ -95,6 +95,8 @@ class Join:
         self.join_ref: str | None = None
         self.joined: Joined | None = None
         self.last_error: PhoenixError | None = None
+        self.leases = 0
+        """How many there are, apart from the pushes that ride on it."""
         self._context = topic.context
         self._timer = Timer(topic.context)
         self._release = Timer(topic.context)
@@ -107,7 +109,6 @@ class Join:
         self._joined_before = False
         self._loss: Loss | None = None
         self._cursor = None if options.resume is None else Cursor(options.resume, topic.context)
-        self._leases = 0
         self._ended = False
         self._audience = Audience(topic.context)
         self._attendances = Attendances(topic.context, topic.name, options.presence)
@@ -150,19 +151,31 @@ class Join:
 
     def acquire(self) -> None:
         """Take a lease."""
-        self._leases += 1
+        self.leases += 1
         self._release.stop()
 
     def release(self) -> None:
         """Give a lease back; the last one leaves, once the current dispatch has drained."""
-        self._leases -= 1
-        if self._leases == 0 and not self._ended:
-            self._context.dispatcher.afterwards(self._release_soon)
+        self.leases -= 1
+        if not self.leases:
+            self.release_soon()
 
-    def _release_soon(self) -> None:
-        if self._leases or self._ended:
-            return
-        self._release.start(self.topic.link.linger, self.leave)
+    def release_soon(self) -> None:
+        """Leave, once the current dispatch has drained, if neither a lease nor a push is left."""
+        if not self._ended:
+            self._context.dispatcher.afterwards(self._linger)
+
+    def _linger(self) -> None:
+        if not (self._is_needed or self._ended):
+            self._release.start(self.topic.link.linger, self._leave_if_unneeded)
+
+    def _leave_if_unneeded(self) -> None:
+        if not self._is_needed:
+            self.leave()
+
+    @property
+    def _is_needed(self) -> bool:
+        return bool(self.leases or self.pushes.riding)
 
     # -- joining -------------------------------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from rxphoenix.client.provider import Provided, Provider, snapshot
 from rxphoenix.client.resume import Resume, check_resumable
 from rxphoenix.protocol.backoff import Delay
 from rxphoenix.protocol.message import is_reserved
-from rxphoenix.protocol.serializer import EncodedPayload, Serializer
+from rxphoenix.protocol.serializer import BYTES_LIKE, EncodedPayload, Serializer
 
 __all__ = ["USUAL_PRESENCE", "JoinOptions", "JoinParams", "PresenceEvents"]
 
@@ -112,7 +112,7 @@ class JoinParams:
         return Provider(f"join params of {topic!r}", {} if params is None else snapshot(params), check)
 
     def _encode(self, params: Any) -> EncodedPayload:
-        if isinstance(params, (bytes, bytearray, memoryview)):
+        if isinstance(params, BYTES_LIKE):
             raise TypeError("join params must be a JSON value, not bytes")
         return self._serializer.encode_payload(params)
 

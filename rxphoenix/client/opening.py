@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from rxphoenix.client.context import Context
 from rxphoenix.client.link import Link
-from rxphoenix.client.single import Single, succeed
+from rxphoenix.client.single import Single
 from rxphoenix.client.subjects import Subscriber
 from rxphoenix.errors import Disconnected, PhoenixError, SocketClosed
 
@@ -33,7 +33,7 @@ class Opening(Single[None]):
             subscriber.on_dispose = None
             lease.dispose()
             if failure is None:
-                context.dispatcher.emit(succeed, subscriber, None)
+                context.dispatcher.emit(subscriber.succeed, None)
             else:
                 context.dispatcher.emit(subscriber.error, failure)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from rxphoenix.client.context import Context
 from rxphoenix.client.link import Link
-from rxphoenix.client.single import Single, succeed
+from rxphoenix.client.single import Single
 from rxphoenix.client.subjects import Subscriber
 from rxphoenix.client.timer import Timer
 from rxphoenix.errors import HeartbeatTimeout, NotConnected, PhoenixError, SocketClosed
@@ -34,7 +34,7 @@ class Ping(Single[float]):
 
         def answered(seconds: float) -> None:
             timer.stop()
-            succeed(subscriber, seconds)
+            subscriber.succeed(seconds)
 
         def failed(failure: PhoenixError) -> None:
             timer.stop()

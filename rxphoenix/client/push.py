@@ -25,15 +25,16 @@ from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
+from reactivex import abc
 
 from rxphoenix.client.connection import Connection
 from rxphoenix.client.context import Context
 from rxphoenix.client.join import Join
-from rxphoenix.client.join_options import JoinOptions
+from rxphoenix.client.leased import ChannelOptions
 from rxphoenix.client.limits import Limit
 from rxphoenix.client.reply import is_unmatched, read_reply
-from rxphoenix.client.single import Single, succeed
-from rxphoenix.client.subjects import Subscriber
+from rxphoenix.client.single import Single
+from rxphoenix.client.subjects import Stream, Subscriber
 from rxphoenix.client.topic import Topics
 from rxphoenix.errors import (
     MalformedFrame,
@@ -60,26 +61,25 @@ class PushOptions(msgspec.Struct, frozen=True):
     """What a push is made of.
 
     Arguments:
-        topic: the topic.
+        channel: what the channel was made with that it is pushed to.
         event: the name of the event.
         payload: what it carries, encoded.
         timeout: seconds from the subscription to the reply.
-        join: what a join is made with that is made for it.
-        auto_join: whether one is made.
         outcome: turns the reply into the value, or raises.
         await_reply: whether there is a reply to wait for.
-        hook: sees the payload of the reply first.
     """
 
-    topic: str
+    channel: ChannelOptions
     event: str
     payload: EncodedPayload
     timeout: float
-    join: JoinOptions
-    auto_join: bool
     outcome: Callable[[PushOptions, Reply], Any]
     await_reply: bool
-    hook: Callable[[str, Payload], Payload] | None
+
+    @property
+    def topic(self) -> str:
+        """The topic."""
+        return self.channel.topic
 
 
 def response_of(options: PushOptions, reply: Reply) -> Payload:
@@ -125,16 +125,24 @@ class Push(Single[_T]):
     Marbles: `marbles/push.marble`
     """
 
+    _used = True
+    """Whether it was used; one that could not be made warns nobody."""
+
     def __init__(self, context: Context, topics: Topics, options: PushOptions) -> None:
-        super().__init__(context, topic=options.topic, event=options.event)
+        # not Single's, because it begins in a way of its own
+        Stream.__init__(self, context, options.channel.topic, options.event)  # pyright: ignore[reportUnknownMemberType]
         self._topics = topics
         self._options = options
         self._used = False
 
-    def _begin(self, subscriber: Subscriber[_T]) -> None:
+    def _subscriber(
+        self, on_next: abc.OnNext[_T] | None, on_error: abc.OnError | None, on_completed: abc.OnCompleted | None
+    ) -> PendingPush:
         self._used = True
-        if not subscriber.stopped:
-            PendingPush(self._topics, self._options, subscriber).start()
+        return PendingPush(self._topics, self._options, on_next, on_error, on_completed)
+
+    def _begin(self, subscriber: PendingPush) -> None:  # pyright: ignore[reportIncompatibleMethodOverride] - made above
+        subscriber.start()
 
     def pipe(self, *operators: Callable[[Any], Any]) -> Any:
         """Compose operators, as ``Observable.pipe`` does."""
@@ -142,7 +150,7 @@ class Push(Single[_T]):
         return super().pipe(*operators)
 
     def __del__(self) -> None:
-        if not getattr(self, "_used", True):
+        if not self._used:
             warnings.warn(
                 f"push {self._event!r} to {self._topic!r} was never sent: await it, run() it or subscribe to it",
                 RuntimeWarning,
@@ -151,53 +159,66 @@ class Push(Single[_T]):
             )
 
 
-class PendingPush:
+class PendingPush(Subscriber[Any]):
     """One subscription to a push, from its start to its outcome.
 
     Arguments:
         topics: where the joins are.
         options: what is pushed.
-        subscriber: who awaits the outcome.
+        on_next: receives the outcome.
+        on_error: receives the error that it ends with instead.
+        on_completed: called when it has ended well.
     """
 
-    __slots__ = ("_connection", "_join", "_limit", "_options", "_ref", "_subscriber", "_topics", "join_ref", "topic")
+    __slots__ = ("_connection", "_join", "_limit", "_options", "_ref", "_topics", "join_ref")
 
-    def __init__(self, topics: Topics, options: PushOptions, subscriber: Subscriber[Any]) -> None:
+    def __init__(
+        self,
+        topics: Topics,
+        options: PushOptions,
+        on_next: abc.OnNext[Any] | None,
+        on_error: abc.OnError | None,
+        on_completed: abc.OnCompleted | None,
+    ) -> None:
+        channel = options.channel
+        super().__init__(topics.context, on_next, on_error, on_completed, channel.topic, options.event)
         self._topics = topics
         self._options = options
-        self._subscriber = subscriber
         self._limit: Limit | None = None
         self._join: Join | None = None
         self._connection: Connection | None = None
         self._ref: str | None = None
-        self.topic = options.topic
         self.join_ref: str | None = None
 
     def start(self) -> None:
         """Send it, or have it held."""
+        if self.stopped:  # by another thread, before we got to it
+            return
         options, topics = self._options, self._topics
-        topic = topics.find(options.topic)
-        if topics.link.closed:
+        channel = options.channel
+        topic = topics.find(channel.topic)
+        join = None if topic is None else topic.join
+        if join is not None and join.options is channel.join:
+            self._board(join)
+        elif topics.link.closed:
             self._refuse_soon(SocketClosed())
-        elif (topic is None or topic.join is None) and not options.auto_join:
-            self._refuse_soon(NotJoined(options.topic, options.event))
+        elif join is None and not channel.auto_join:
+            self._refuse_soon(NotJoined(channel.topic, options.event))
         else:
-            topics.context.warm_up()
-            self._limit = topics.context.limits.begin(self, options.timeout)
-            self._subscriber.on_dispose = self._abandoned
-            if not topics.get(options.topic).lease(options.join, self._board, take_over=False):
-                self._settle()
-                self._refuse_soon(TopicBusy(options.topic, options.event))
+            self.context.warm_up()
+            if not topics.get(channel.topic).lease(channel.join, self._board, take_over=False):
+                self._refuse_soon(TopicBusy(channel.topic, options.event))
+        if self._join is not None:  # not before, so that what can be sent is on its way by now
+            self._limit = self.context.limits.begin(self, options.timeout)
 
     def _refuse_soon(self, error: PhoenixError) -> None:
-        self._topics.context.deliver_soon(partial(self._subscriber.error, error))
+        self.context.deliver_soon(partial(self.error, error))
 
     def _board(self, join: Join) -> None:
         self._join = join
-        join.acquire()
         if not join.pushes.take(self):
-            error = PushBufferFull(self._options.topic, self._options.event, join.pushes.most)
-            self._topics.context.deliver_soon(lambda: self._fail(error))
+            full = PushBufferFull(self._options.topic, self._options.event, join.pushes.most)
+            self.context.deliver_soon(partial(self._fail, full))
 
     # -- what the join tells us ----------------------------------------------------------------------------------
 
@@ -205,19 +226,23 @@ class PendingPush:
         """The channel is joined: go."""
         options = self._options
         self._connection = connection
-        self._ref = ref = self._topics.context.next_ref()
+        self._ref = ref = self.context.next_ref()
         self.join_ref = join_ref
         if options.await_reply:
             connection.replies.expect(ref, self)
         try:
-            connection.send(join_ref, ref, options.topic, options.event, options.payload)
+            connection.send(join_ref, ref, options.channel.topic, options.event, options.payload)
         except Exception as error:  # a serializer of a user's own may raise anything
             self._settle()
-            self._topics.context.soon(partial(self._subscriber.error, error))
+            self.context.soon(partial(self.error, error))
             return
         if not options.await_reply:
             # a turn later, so that whoever awaits one push after the other lets the frames be written
-            self._topics.context.soon(lambda: self._succeed(None))
+            self.context.soon(self._written)
+
+    def _written(self) -> None:
+        self._settle()
+        self.succeed(None)
 
     def interrupted(self, error: PhoenixError | None) -> None:
         """The join or its connection has ended."""
@@ -233,16 +258,17 @@ class PendingPush:
     def replied(self, message: Message) -> None:
         """The server has answered."""
         options, join = self._options, self._join
+        hook = options.channel.on_message
         self._connection = None  # of which nothing is awaited any more
         try:
             reply = read_reply(message)
-            if options.hook is not None:
-                reply = Reply(reply.status, options.hook(REPLY, reply.response))
+            if hook is not None:
+                reply = Reply(reply.status, hook(REPLY, reply.response))
         except MalformedFrame as error:
-            self._topics.context.report(error, topic=options.topic, event=options.event)
+            self.context.report(error, topic=options.topic, event=options.event)
             return
         except Exception as error:  # the hook is the user's
-            self._topics.context.observer_raised(error, options.topic, options.event)
+            self.context.observer_raised(error, options.topic, options.event)
             self._fail(error)
             return
         try:
@@ -250,8 +276,9 @@ class PendingPush:
         except (PushRefused, PayloadMismatch) as error:
             self._fail(error)
         else:
-            self._succeed(value)
-        if join is not None and is_unmatched(reply):
+            self._settle()
+            self.succeed(value)
+        if reply.status != "ok" and join is not None and is_unmatched(reply):
             join.forgotten()
 
     def failed(self, error: PhoenixError) -> None:
@@ -265,29 +292,26 @@ class PendingPush:
             error.__cause__ = self._join.last_error or self._topics.link.last_error
         self._fail(error)
 
-    def _succeed(self, value: Any) -> None:
-        self._settle()
-        succeed(self._subscriber, value)
-
     def _fail(self, error: Exception) -> None:
         self._settle()
-        self._subscriber.error(error)
+        self.error(error)
 
     def _emit_failure(self, error: PhoenixError) -> None:
         self._settle()
-        self._topics.context.dispatcher.emit(self._subscriber.error, error)
+        self.context.dispatcher.emit(self.error, error)
 
-    def _abandoned(self, _subscriber: Subscriber[Any]) -> None:
+    def _release(self) -> None:
         self._settle()
 
     def _settle(self) -> None:
-        """Nothing more will come of it: no timer, no reply, no place, no lease."""
+        """Nothing more will come of it: no place, no timer, no reply."""
+        join, self._join = self._join, None
+        if join is None:
+            return
         if self._limit is not None:
             self._limit.waiting.pop(self, None)
-        self._subscriber.on_dispose = None
-        join, self._join = self._join, None
         if self._connection is not None and self._ref is not None:
             self._connection.replies.forget(self._ref)
-        if join is not None:
-            join.pushes.drop(self)
-            join.release()
+        join.pushes.riding.pop(self, None)
+        if not join.leases:
+            join.release_soon()

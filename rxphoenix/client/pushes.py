@@ -37,34 +37,33 @@ class Pushes:
         most: how many are held at most until it is joined.
     """
 
-    __slots__ = ("_connection", "_join_ref", "_riding", "most")
+    __slots__ = ("_connection", "_join_ref", "most", "riding")
 
     def __init__(self, most: int) -> None:
         self.most = most
-        self._riding: dict[Passenger, None] = {}
-        """In order: all of them were sent while there is a connection, and all are held while there is none."""
+        self.riding: dict[Passenger, None] = {}
+        """In order; whoever rides no more takes itself out.
+
+        All of them were sent while there is a connection, and all are held while there is none.
+        """
         self._connection: Connection | None = None
         self._join_ref = ""
 
     def take(self, push: Passenger) -> bool:
         """Send a push, or hold it until joined; returns whether there was room."""
         if self._connection is not None:
-            self._riding[push] = None
+            self.riding[push] = None
             push.sendable(self._connection, self._join_ref)
-        elif len(self._riding) < self.most:
-            self._riding[push] = None
+        elif len(self.riding) < self.most:
+            self.riding[push] = None
         else:
             return False
         return True
 
-    def drop(self, push: Passenger) -> None:
-        """Forget a push that is answered, timed out or disposed."""
-        self._riding.pop(push, None)
-
     def joined(self, connection: Connection, join_ref: str) -> None:
         """The server has accepted the join: what was held goes out, oldest first."""
         self._connection, self._join_ref = connection, join_ref
-        for push in tuple(self._riding):
+        for push in tuple(self.riding):
             push.sendable(connection, join_ref)
 
     def interrupted(self, error: PhoenixError | None) -> None:
@@ -85,6 +84,6 @@ class Pushes:
                 push.refused(error)
 
     def _all_gone(self) -> tuple[Passenger, ...]:
-        riding = tuple(self._riding)
-        self._riding.clear()
+        riding = tuple(self.riding)
+        self.riding.clear()
         return riding

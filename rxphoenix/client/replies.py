@@ -22,7 +22,7 @@ class Awaiting(Protocol):
     """Who waits for a reply, and what it must be for."""
 
     @property
-    def topic(self) -> str:
+    def topic(self) -> str | None:
         """The topic."""
         ...
 
@@ -74,10 +74,11 @@ class Replies:
         context: the surroundings of the socket; its flow control is told when there is something to wait for.
     """
 
-    __slots__ = ("_awaited", "_context", "_patient")
+    __slots__ = ("_awaited", "_context", "_flow", "_patient")
 
     def __init__(self, context: Context) -> None:
         self._context = context
+        self._flow = context.flow
         self._awaited: dict[str, Awaiting] = {}
         self._patient = 0
 
@@ -92,8 +93,8 @@ class Replies:
     def expect(self, ref: str, awaiting: Awaiting) -> None:
         """Hand over the reply to what is sent with a ref, or say that the connection has ended first."""
         self._awaited[ref] = awaiting
-        if self._context.flow.blocks:
-            self._context.flow.update()
+        if self._flow.blocks:
+            self._flow.update()
 
     def expect_patiently(self, ref: str, topic: str, replied: ReplyHandler) -> None:
         """Call ``replied`` with the reply; if reading is held back, it may come late."""
@@ -112,15 +113,16 @@ class Replies:
 
     def came(self, message: Message) -> bool:
         """Hand over a reply, or report one that is about something else; tells whether its ref is awaited."""
-        ref = message.ref
+        ref, join_ref = message.ref, message.join_ref
         awaited = None if ref is None else self._awaited.get(ref)
         if ref is None or awaited is None:
             return False
         # no join is named by serializer 1.0.0, and where the server does not know the one that was asked about
-        if message.topic == awaited.topic and message.join_ref in (None, awaited.join_ref):
+        if message.topic == awaited.topic and (join_ref is None or join_ref == awaited.join_ref):
             del self._awaited[ref]
             awaited.replied(message)
-            self._changed()
+            if self._flow.blocks:
+                self._flow.update()
         else:
             problem = "a reply to something else than what was sent with its ref"
             self._context.report(MalformedFrame(problem), topic=message.topic, event=REPLY)
@@ -140,6 +142,5 @@ class Replies:
             awaited.failed(error)
 
     def _changed(self) -> None:
-        flow = self._context.flow
-        if flow.blocks:
-            flow.update()
+        if self._flow.blocks:
+            self._flow.update()

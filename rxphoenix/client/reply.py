@@ -23,8 +23,8 @@ _decode: Callable[[msgspec.Raw], Reply] = msgspec.json.Decoder(Reply).decode
 
 def read_reply(message: Message) -> Reply:
     """The reply in a message; raises ``MalformedFrame`` if it has not the shape of one."""
-    raw = message.undecoded
-    if raw is not None:
+    raw = message._kept  # pyright: ignore[reportPrivateUsage] - what .undecoded is as a rule, sooner than by a property
+    if type(raw) is msgspec.Raw or (raw := message.undecoded) is not None:
         try:
             return _decode(raw)
         except (ValueError, RecursionError):

@@ -13,15 +13,9 @@ from rxphoenix.client.context import Context
 from rxphoenix.client.subjects import Stream, Subscriber
 from rxphoenix.client.waiting import ThreadWaiter, Waiter
 
-__all__ = ["Single", "succeed"]
+__all__ = ["Single"]
 
 _T = TypeVar("_T")
-
-
-def succeed(subscriber: Subscriber[_T], value: _T) -> None:
-    """Emit the one value and complete."""
-    subscriber.next(value)
-    subscriber.complete()
 
 
 class Single(Stream[_T]):
@@ -65,11 +59,13 @@ class Single(Stream[_T]):
 
     def __await__(self) -> Generator[Any, None, _T]:  # pyright: ignore[reportIncompatibleMethodOverride]
         waiter: Waiter[_T] = Waiter()
-        subscription = self.subscribe(waiter.settle, waiter.fail)
+        subscriber = self._subscriber(waiter.settle, waiter.fail, None)
+        self._context.perform("subscribe", self._begin, subscriber)
         try:
             return (yield from waiter.__await__())
         finally:
-            subscription.dispose()
+            if not subscriber.stopped:
+                subscriber.dispose()
 
     def run(self, timeout: float | None = None) -> _T:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Wait for the value by blocking this thread, for programs without an event loop; Ctrl-C interrupts it.

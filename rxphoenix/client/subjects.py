@@ -64,6 +64,11 @@ class Subscriber(abc.DisposableBase, Generic[_T]):
         except Exception as error:
             self.context.observer_raised(error, self.topic, self.event)
 
+    def succeed(self, value: _T) -> None:
+        """Hand over the only value, and end."""
+        self.next(value)
+        self.complete()
+
     def error(self, error: Exception) -> None:
         """End with an error; without a handler it is reported."""
         handler = self._on_error  # before the look at `stopped`: another thread may dispose in between
@@ -111,8 +116,9 @@ class Subscriber(abc.DisposableBase, Generic[_T]):
             released(self)
 
     def _stop(self) -> None:
-        self._silence()
-        self.on_dispose = None
+        self.stopped = True
+        self.on_next = _ignore
+        self._on_error = self._on_completed = self.on_dispose = None
 
     def _silence(self) -> None:
         self.stopped = True
@@ -203,11 +209,14 @@ class Stream(Observable[_T]):
                 "give a plain function that starts a task, or map each value with the operator map_async"
             )
         notice(self._context)
-        subscriber: Subscriber[_T] = Subscriber(
-            self._context, cast("abc.OnNext[_T] | None", receive), on_error, on_completed, self._topic, self._event
-        )
+        subscriber = self._subscriber(cast("abc.OnNext[_T] | None", receive), on_error, on_completed)
         self._context.perform("subscribe", self._begin, subscriber)
         return subscriber
+
+    def _subscriber(
+        self, on_next: abc.OnNext[_T] | None, on_error: abc.OnError | None, on_completed: abc.OnCompleted | None
+    ) -> Subscriber[_T]:
+        return Subscriber(self._context, on_next, on_error, on_completed, self._topic, self._event)
 
     def _begin(self, subscriber: Subscriber[_T]) -> None:
         if not subscriber.stopped:  # by another thread, before we got to it

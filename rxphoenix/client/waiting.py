@@ -28,27 +28,30 @@ class Waiter(Generic[_T]):
 
     def settle(self, value: _T) -> None:
         """Let who waits go on with a value; legal from any thread."""
-        self._tell(self._future.set_result, value)
+        if threading.get_ident() != self._thread:
+            self._call_there(self.settle, value)
+            return
+        try:  # and not a look at it before: a handler of signals may cancel it between the two
+            self._future.set_result(value)
+        except asyncio.InvalidStateError:
+            return
 
     def fail(self, error: Exception) -> None:
         """Let who waits go on with an error; legal from any thread."""
-        # a future cannot hold a StopIteration
-        self._tell(self._future.set_exception, RuntimeError(repr(error)) if isinstance(error, StopIteration) else error)
-
-    def _tell(self, outcome: Callable[[Any], None], argument: object) -> None:
-        if threading.get_ident() == self._thread:
-            self._tell_here(outcome, argument)
-        elif not self._loop.is_closed():
-            try:
-                self._loop.call_soon_threadsafe(self._tell_here, outcome, argument)
-            except RuntimeError:  # closed a moment ago: nobody waits any more
-                return
-
-    def _tell_here(self, outcome: Callable[[Any], None], argument: object) -> None:
-        try:  # and not a look at it before: a handler of signals may cancel it between the two
-            outcome(argument)
+        if threading.get_ident() != self._thread:
+            self._call_there(self.fail, error)
+            return
+        try:  # a future cannot hold a StopIteration
+            self._future.set_exception(RuntimeError(repr(error)) if isinstance(error, StopIteration) else error)
         except asyncio.InvalidStateError:
             return
+
+    def _call_there(self, action: Callable[[Any], None], argument: object) -> None:
+        if not self._loop.is_closed():
+            try:
+                self._loop.call_soon_threadsafe(action, argument)
+            except RuntimeError:  # closed a moment ago: nobody waits any more
+                return
 
     def __await__(self) -> Generator[Any, None, _T]:
         return self._future.__await__()

@@ -18,10 +18,22 @@ import msgspec
 from rxphoenix.errors import MalformedFrame, UnencodablePayload
 from rxphoenix.protocol.message import REPLY, Frame, Message, Payload, Received, decode_json, leave_unscanned
 
-__all__ = ["LARGE", "EncodedPayload", "JSONSerializer", "JSONSerializerV1", "Serializer", "has_heads", "head_of"]
+__all__ = [
+    "BYTES_LIKE",
+    "LARGE",
+    "EncodedPayload",
+    "JSONSerializer",
+    "JSONSerializerV1",
+    "Serializer",
+    "has_heads",
+    "head_of",
+]
 
 EncodedPayload: TypeAlias = Any
 """A payload as a serializer keeps it between ``encode_payload`` and ``encode``; nobody else looks inside."""
+
+BYTES_LIKE = (bytes, bytearray, memoryview)
+"""What is sent as a binary message."""
 
 _PUSH, _REPLY, _BROADCAST = 0, 1, 2
 _LONGEST_FIELD = 255
@@ -112,12 +124,6 @@ def _encode_json(payload: Payload) -> msgspec.Raw:
         ) from error
 
 
-def _json_or_bytes(payload: Payload) -> msgspec.Raw | bytes:
-    if not isinstance(payload, (bytes, bytearray, memoryview)):
-        return _encode_json(payload)
-    return payload if isinstance(payload, bytes) else bytes(cast("bytearray", payload))
-
-
 class JSONSerializer:
     """Serializer 2.0.0, the default: JSON arrays as text frames, and binary frames for ``bytes``.
 
@@ -139,7 +145,7 @@ class JSONSerializer:
 
     def encode_payload(self, payload: Payload) -> EncodedPayload:
         """Encode JSON values as JSON and bytes-like values as they are; raises ``UnencodablePayload``."""
-        return _json_or_bytes(payload)
+        return bytes(cast("bytes", payload)) if isinstance(payload, BYTES_LIKE) else _encode_json(payload)
 
     def encode(self, join_ref: str | None, ref: str | None, topic: str, event: str, payload: EncodedPayload) -> Frame:
         """Write a text frame, or a binary one if the payload is bytes; raises ``UnencodablePayload``."""
@@ -192,7 +198,7 @@ class JSONSerializerV1:
 
     def encode_payload(self, payload: Payload) -> EncodedPayload:
         """Encode a JSON value; raises ``UnencodablePayload`` for bytes, which this dialect cannot carry."""
-        if isinstance(payload, (bytes, bytearray, memoryview)):
+        if isinstance(payload, BYTES_LIKE):
             raise UnencodablePayload("serializer 1.0.0 has no binary messages; use JSONSerializer (2.0.0)")
         return _encode_json(payload)
 

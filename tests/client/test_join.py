@@ -91,6 +91,16 @@ def test_linger_keeps_the_topic_and_the_connection_after_the_last_release(marble
     marbles.expect_frames(phoenix).to_be("-1a 700ms b 2s l", {**FRAMES, **frames})
 
 
+def test_a_push_outlives_the_time_of_lingering_and_its_end_begins_another(
+    marbles: World, phoenix: VirtualPhoenix, room: VirtualTopic
+):
+    room.replies("slow", "4s r", values={"r": {}})
+    channel = phoenix.socket(linger=2).channel("room:a")
+    marbles.expect(channel, "(^ 1s !)").to_be("")
+    marbles.expect(channel.push("slow"), "2s ^").to_be("6.1s (r|)", {"r": {}})
+    marbles.expect_frames(phoenix).to_be("-1 1.8s a 6s l", {**FRAMES, "a": push(1, 2, "slow"), "l": leave(1, 3)})
+
+
 def test_releasing_before_the_join_was_sent_sends_nothing(marbles: World, phoenix: VirtualPhoenix):
     marbles.expect(phoenix.socket().channel("room:a"), "(^ 50ms !)").to_be("")
     marbles.expect_frames(phoenix).to_be("")
