@@ -188,7 +188,7 @@ class Connection:
         )
         self._subscribed = True
         dispatcher = self._context.dispatcher
-        take = dispatcher.entrance(self._routes.take)
+        take = self._routes.entrance(dispatcher)
         at_once = True
 
         def over(error: Exception | None) -> None:

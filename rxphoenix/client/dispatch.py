@@ -16,7 +16,6 @@ from typing import Any, TypeVar
 __all__ = ["Dispatcher"]
 
 _R = TypeVar("_R")
-_T = TypeVar("_T")
 
 
 class Dispatcher:
@@ -27,13 +26,16 @@ class Dispatcher:
             deliveries were waiting, so that somebody can have them made later.
     """
 
-    __slots__ = ("_afterwards", "_on_interrupted", "_queue", "running")
+    __slots__ = ("_on_interrupted", "last", "queue", "running")
 
     def __init__(self, on_interrupted: Callable[[], None]) -> None:
-        self._queue: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
-        self._afterwards: deque[Callable[[], object]] = deque()
-        self._on_interrupted = on_interrupted
+        self.queue: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
+        """What is to be delivered, in order."""
+        self.last: deque[Callable[[], object]] = deque()
+        """What is to be done once nothing is left to deliver."""
         self.running = False
+        """Whether an event of ours is under way."""
+        self._on_interrupted = on_interrupted
 
     def run(self, action: Callable[..., _R], *arguments: Any) -> _R:
         """Do something now; what it emits is delivered before this returns, or after the event that we are in."""
@@ -43,45 +45,27 @@ class Dispatcher:
         try:
             return action(*arguments)
         finally:
-            if self._queue or self._afterwards:
-                self._finish()
+            if self.queue or self.last:
+                self.finish()
             else:
                 self.running = False
 
-    def _finish(self) -> None:
+    def finish(self) -> None:
+        """Deliver what an event of ours has left, and end it."""
         try:
-            if self._queue or self._afterwards:
+            if self.queue or self.last:
                 self.drain()
         finally:
             self.running = False
-            if self._queue or self._afterwards:
+            if self.queue or self.last:
                 self._on_interrupted()
 
     def post(self, action: Callable[..., object], *arguments: Any) -> None:
         """Do something as an event of its own: now if none is under way, else after the current ones."""
         if self.running:
-            self._queue.append((action, arguments))
+            self.queue.append((action, arguments))
         else:
             self.run(action, *arguments)
-
-    def entrance(self, action: Callable[[_T], object]) -> Callable[[_T], None]:
-        """Make a function that does what ``post`` does with one action, sooner: every frame comes in this way."""
-        queue, afterwards = self._queue, self._afterwards
-
-        def enter(value: _T) -> None:
-            if self.running:
-                queue.append((action, (value,)))
-                return
-            self.running = True
-            try:
-                action(value)
-            finally:
-                if queue or afterwards:
-                    self._finish()
-                else:
-                    self.running = False
-
-        return enter
 
     emit = post
     """Deliver to observers: the same as ``post``, under the name that says what for."""
@@ -89,17 +73,17 @@ class Dispatcher:
     def afterwards(self, action: Callable[[], object]) -> None:
         """Do something once nothing is left to deliver."""
         if self.running:
-            self._afterwards.append(action)
+            self.last.append(action)
         else:
             action()
 
     def drain(self) -> None:
         """Deliver all that waits, and all that follows from it."""
-        queue, afterwards = self._queue, self._afterwards
+        queue, last = self.queue, self.last
         while True:
             while queue:
                 action, arguments = queue.popleft()
                 action(*arguments)
-            if not afterwards:
+            if not last:
                 return
-            afterwards.popleft()()
+            last.popleft()()

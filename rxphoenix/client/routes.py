@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from rxphoenix.client.dispatch import Dispatcher
 from rxphoenix.client.subjects import HotStream, Subscriber
 from rxphoenix.protocol.message import Frame, Message
 from rxphoenix.protocol.serializer import LARGE, Serializer, has_heads, head_of
@@ -72,7 +73,7 @@ class Routes:
         long_way: takes what has none.
     """
 
-    __slots__ = ("_by_head", "_is_usable", "_long_way", "_messages", "_size")
+    __slots__ = ("_by_head", "_is_usable", "_long_way", "_messages")
 
     def __init__(
         self, serializer: Serializer, messages: HotStream[Message], long_way: Callable[[TransportEvent], None]
@@ -81,32 +82,55 @@ class Routes:
         self._long_way = long_way
         self._is_usable = has_heads(serializer)
         self._by_head: dict[bytes, Route] = {}
-        self._size = 0
-        """Bytes of the last head that was found: the next one is likely to have as many."""
 
-    def take(self, event: TransportEvent) -> None:
-        """Tell those to whom a frame leads, or hand it on to the long way."""
-        if type(event) is Frame and self._by_head:
-            data, size = event.data, self._size
-            route = self._by_head.get(data[:size])
-            if route is None:
-                size = data.find(b"{", 0, _LONGEST_HEAD)
-                route = self._by_head.get(data[:size]) if size > 0 else None
-            if route is not None and data[-1] == _END and not event.binary and not self._messages.subscribers:
-                try:
-                    payload = route.read((data if len(data) < LARGE else memoryview(data))[size:-1])
-                except Exception:
-                    payload = _UNREAD
-                if payload is not _UNREAD:
-                    self._size = size
-                    for subscriber in route.subscribers:
-                        if not subscriber.stopped:  # what deliver() does, without the price of a call
-                            try:
-                                subscriber.on_next(payload)
-                            except Exception as error:
-                                subscriber.context.observer_raised(error, subscriber.topic, subscriber.event)
+    def entrance(self, dispatcher: Dispatcher) -> Callable[[TransportEvent], None]:
+        """Make the function that takes what comes, as an event of its own for the dispatcher.
+
+        It is one, because every frame comes in this way: a call more is what a twentieth of a message costs.
+        """
+        by_head, messages, long_way = self._by_head, self._messages, self._long_way
+        queue, last = dispatcher.queue, dispatcher.last
+        size = 0  # bytes of the last head that was found: the next one is likely to have as many
+
+        def take(event: TransportEvent) -> None:
+            nonlocal size
+            if dispatcher.running:
+                queue.append((long_way, (event,)))
+                return
+            dispatcher.running = True
+            try:
+                payload: Any = _UNREAD
+                subscribers: tuple[Subscriber[Any], ...] = ()
+                if type(event) is Frame and by_head:
+                    data = event.data
+                    route = by_head.get(data[:size])
+                    if route is None:
+                        end = data.find(b"{", 0, _LONGEST_HEAD)
+                        route = by_head.get(data[:end]) if end > 0 else None
+                        size = size if route is None else end
+                    if route is not None and data[-1] == _END and not event.binary and not messages.subscribers:
+                        read, subscribers = route.read, route.subscribers
+                        try:
+                            payload = read(data[size:-1] if len(data) < LARGE else memoryview(data)[size:-1])
+                        except Exception:
+                            payload = _UNREAD
+                if payload is _UNREAD:
+                    long_way(event)
                     return
-        self._long_way(event)
+                for subscriber in subscribers:
+                    if not subscriber.stopped:  # what deliver() does, without the price of a call
+                        on_next = subscriber.on_next
+                        try:
+                            on_next(payload)
+                        except Exception as error:
+                            subscriber.context.observer_raised(error, subscriber.topic, subscriber.event)
+            finally:
+                if queue or last:
+                    dispatcher.finish()
+                else:
+                    dispatcher.running = False
+
+        return take
 
     def remember(self, taken_by: Routed, message: Message, frame: Frame) -> None:
         """Let the next messages that begin like one that has gone the long way go the short way, if they can."""

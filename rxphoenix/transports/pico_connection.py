@@ -93,6 +93,8 @@ class PicoConnection(Carrier, picows.WSListener):
         self._in_parts = False
         self._is_broken = False
         self._unread: deque[Frame | ConnectionFault | None] = deque()
+        self._straight: Callable[[Frame], object] | None = None
+        """Where a text frame that is a whole message goes, unless something else has to be seen to first."""
         self._waiting: deque[Frame] = deque()
         self._idle = True
         self._is_full = False
@@ -196,34 +198,34 @@ class PicoConnection(Carrier, picows.WSListener):
         if self._ending.done() or self._asked:
             return
         self._open = True
+        self._go_straight()
         self._observer.on_next(Opened(self._send, hold_back=self.hold_back))
 
     def on_ws_frame(self, transport: picows.WSTransport, frame: picows.WSFrame) -> None:
         """A frame has come, whole."""
+        straight = self._straight
         if (
-            frame.msg_type == _TEXT
+            straight is not None
+            and frame.msg_type is _TEXT
             and frame.fin
             and frame.payload_size <= self._max_size
-            and not (
-                frame.rsv1
-                or frame.rsv2
-                or frame.rsv3
-                or self._in_parts
-                or self._held
-                or self._unread
-                or self._is_broken
-            )
+            and not (frame.rsv1 or frame.rsv2 or frame.rsv3)
         ):
-            self._observer.on_next(Frame(frame.get_payload_as_bytes()))
+            straight(Frame(frame.get_payload_as_bytes()))
         else:
             self._take(transport, frame)
+
+    def _go_straight(self) -> None:
+        is_plain = not (self._in_parts or self._held or self._unread or self._is_broken)
+        self._straight = self._observer.on_next if is_plain else None
 
     def _take(self, transport: picows.WSTransport, frame: picows.WSFrame) -> None:
         if self._is_broken:  # picows goes on with what came together with the frame that broke a rule
             return
-        self._is_broken = True
+        self._is_broken, self._straight = True, None
         self._take_valid(transport, frame)
         self._is_broken = False
+        self._go_straight()
 
     def _take_valid(self, transport: picows.WSTransport, frame: picows.WSFrame) -> None:
         kind = frame.msg_type
@@ -274,6 +276,7 @@ class PicoConnection(Carrier, picows.WSListener):
     def hold_back(self, held: bool) -> None:
         """Emit no frame and read nothing, or read on."""
         super().hold_back(held)
+        self._go_straight()
         if not self._held:
             self._loop.call_soon(self._read_on)
 
@@ -283,6 +286,7 @@ class PicoConnection(Carrier, picows.WSListener):
             while unread and not self._held:
                 self._emit(unread.popleft())
             self._unread.extendleft(reversed(unread))
+        self._go_straight()
         if not self._held and self._ws is not None and not self._gone.done():
             cast("asyncio.ReadTransport", self._ws.underlying_transport).resume_reading()
 
@@ -324,6 +328,11 @@ class PicoConnection(Carrier, picows.WSListener):
         self._next_turn()
 
     # -- ending --------------------------------------------------------------------------------------------------
+
+    def drop(self) -> None:
+        """Abandon it: what waits to be written is not, and nothing more is emitted."""
+        super().drop()
+        self._straight = None
 
     def _flush_and_close(self, close: CloseRequest) -> None:
         self._allow(close.grace)

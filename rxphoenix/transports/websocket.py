@@ -170,18 +170,17 @@ class _Connection(Carrier):
         receive: Callable[[], Awaitable[Any]] = ws.receive
         text, binary = aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY
         while self._observer is observer:  # whoever is told may drop the connection
-            message = await receive()
-            kind = message.type
+            kind, data, extra = await receive()
             while self._held and (kind is text or kind is binary):  # what follows stays in the network
                 await self._flowing.wait()
             if kind is text:
-                on_next(Frame(message.data))
+                on_next(Frame(data))
             elif kind is binary:
-                on_next(Frame(message.data, binary=True))
+                on_next(Frame(data, binary=True))
             elif kind is aiohttp.WSMsgType.CLOSE:
-                return ConnectionLost(message.extra or "", code=message.data or None)  # 0: it has none
+                return ConnectionLost(extra or "", code=data or None)  # 0: it has none
             elif kind is aiohttp.WSMsgType.ERROR:
-                return _broken(message.data)
+                return _broken(data)
             else:
                 break
         return ConnectionLost("the connection dropped without a close frame")
