@@ -116,20 +116,16 @@ class Audience:
             else:
                 del self._readers[event]
 
-    def route(self, event: str) -> Route | None:
-        """The short way to the observers of an event, if they all want its payloads alike and nobody wants messages."""
-        if None in self._observers:
-            return None
+    def route(self, event: str, head: bytes, by_head: dict[bytes, Route]) -> None:
+        """Lead from a head to the observers of an event, if they all want its payload alike and nobody the message."""
         some = self._observers.get(event)
         groups = () if self._readers is None else self._readers.get(event, ())
-        ways = [(group.typing.type.read_json, group.subscribers) for group in groups]
+        if None in self._observers or (some is not None) + len(groups) != 1:
+            return
         if some is not None:
-            ways.append((read_json, some))
-        if len(ways) != 1:
-            return None
-        route = Route(*ways[0])
-        self._routes += (route,)
-        return route
+            self._routes += (Route(head, by_head, read_json, some),)
+        for group in groups:
+            self._routes += (Route(head, by_head, group.typing.type.read_json, group.subscribers),)
 
     def forget_routes(self) -> None:
         """Let the next messages go the long way: who is to be told, or whether, is another question now."""

@@ -445,11 +445,10 @@ class Join:
 
     # -- receiving -----------------------------------------------------------------------------------------------
 
-    def route(self, message: Message) -> Route | None:
-        """The short way of messages like one of an application that has just been received, if there is one."""
-        if self._cursor is not None or message.event in self._attendances.by_event:
-            return None
-        return self._audience.route(message.event)
+    def route(self, event: str, head: bytes, by_head: dict[bytes, Route]) -> None:
+        """Lead from the head of a message that has just been received straight to who is told, if that is all."""
+        if self._cursor is None and event not in self._attendances.by_event:
+            self._audience.route(event, head, by_head)
 
     def received(self, message: Message) -> bool:
         """A message of this topic has come: route it, unless it belongs to another join.

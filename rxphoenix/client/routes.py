@@ -31,24 +31,28 @@ _UNREAD: Any = object()
 
 
 class Route:
-    """Where frames lead that begin with one head, until it is forgotten.
+    """Where frames lead that begin with one head, from now on until it is forgotten.
 
     Arguments:
+        head: all before the payload.
+        by_head: the table that it is an entry of.
         read: reads the payload; whatever it raises, the message goes the long way.
         subscribers: who is told.
     """
 
     __slots__ = ("_by_head", "_head", "read", "subscribers")
 
-    def __init__(self, read: Callable[[Any], Any], subscribers: tuple[Subscriber[Any], ...]) -> None:
+    def __init__(
+        self,
+        head: bytes,
+        by_head: dict[bytes, Route],
+        read: Callable[[Any], Any],
+        subscribers: tuple[Subscriber[Any], ...],
+    ) -> None:
+        self._head = head
+        self._by_head = by_head
         self.read = read
         self.subscribers = subscribers
-        self._head = b""
-        self._by_head: dict[bytes, Route] = {}
-
-    def remember(self, head: bytes, by_head: dict[bytes, Route]) -> None:
-        """Lead from this head on, as an entry of this table."""
-        self._head, self._by_head = head, by_head
         by_head[head] = self
 
     def forget(self) -> None:
@@ -59,8 +63,8 @@ class Route:
 class Routed(Protocol):
     """Who took a message, and knows whether the next one needs the long way."""
 
-    def route(self, message: Message, /) -> Route | None:
-        """The short way of messages like this one, if nobody needs more of them than their payload."""
+    def route(self, event: str, head: bytes, by_head: dict[bytes, Route], /) -> None:
+        """Lead from a head straight to who is told of an event, if nobody needs more of it than the payload."""
         ...
 
 
@@ -140,9 +144,8 @@ class Routes:
         size = data.find(b"{", 0, _LONGEST_HEAD)
         if size > 0 and data[size - 1] == _BEFORE_PAYLOAD:
             head = head_of(message)
-            route = taken_by.route(message) if data[:size] == head else None
-            if route is not None:
-                route.remember(head, self._by_head)
+            if data[:size] == head:
+                taken_by.route(message.event, head, self._by_head)
 
     def clear(self) -> None:
         """Send all the long way."""
