@@ -38,7 +38,7 @@ __all__ = ["PicoConnection", "PicoOptions"]
 _CLOSING_SECONDS = 1.0
 _TOO_BIG = "the message is too big"
 _CORK: int | None = getattr(socket_module, "TCP_CORK", None)
-_TEXT = picows.WSMsgType.TEXT
+_TEXT, _BINARY = picows.WSMsgType.TEXT, picows.WSMsgType.BINARY
 
 # Headers and addresses may be secret, and picows shows them to its logger.
 _silent = logging.Logger("rxphoenix.transports.picows", logging.CRITICAL + 1)
@@ -116,6 +116,7 @@ class PicoConnection(Carrier, picows.WSListener):
             raise
         finally:
             self._over = True
+            self._idle = False
             await self._hang_up()
 
     async def _connect(self) -> None:
@@ -293,27 +294,26 @@ class PicoConnection(Carrier, picows.WSListener):
     # -- sending -------------------------------------------------------------------------------------------------
 
     def _send(self, frame: Frame) -> None:
-        if self._over or self._is_closing or not self._has_room(frame):
-            return
         if self._idle:
             self._idle = False
             self._write(frame)
             self._loop.call_soon(self._next_turn)
-        else:
+        elif not self._over and not self._is_closing and self._has_room(frame):
             self._waiting.append(frame)
 
     def _write(self, frame: Frame) -> None:
         assert self._ws is not None
-        self._unsent_size -= len(frame.data)
-        self._ws.send(picows.WSMsgType.BINARY if frame.binary else picows.WSMsgType.TEXT, frame.data)
+        self._ws.send(_BINARY if frame.binary else _TEXT, frame.data)
 
     def _next_turn(self) -> None:
         waiting = self._waiting
         if waiting and not self._is_full:
             with _kept_together(self._raw_socket, len(waiting)):
                 while waiting and not self._is_full:
-                    self._write(waiting.popleft())
-        self._idle = not waiting and not self._is_full
+                    frame = waiting.popleft()
+                    self._unsent_size -= len(frame.data)
+                    self._write(frame)
+        self._idle = not (waiting or self._is_full or self._is_closing or self._over)
         if not waiting and self._farewell is not None:
             self._say_farewell(self._farewell)
 
@@ -337,6 +337,7 @@ class PicoConnection(Carrier, picows.WSListener):
     def _flush_and_close(self, close: CloseRequest) -> None:
         self._allow(close.grace)
         self._is_closing = True
+        self._idle = False
         self._farewell = close
         if not self._waiting:
             self._say_farewell(close)

@@ -110,11 +110,6 @@ class _Connection(Carrier):
         self._writer: Writer | None = None
         self._deadline: asyncio.TimerHandle | None = None
 
-    def _send(self, frame: Frame) -> None:
-        if not self._over and self._has_room(frame):
-            assert self._writer is not None
-            self._writer.send(frame)
-
     def _begun(self, size: int) -> None:
         self._unsent_size -= size
 
@@ -146,16 +141,17 @@ class _Connection(Carrier):
             return error
 
     async def _carry(self, ws: aiohttp.ClientWebSocketResponse[bool]) -> ConnectionFault:
-        self._writer = Writer(ws, self._begun)
+        self._writer = Writer(ws, self._has_room, self._begun)
         writer = tasks.begin(asyncio.get_running_loop(), self._writer.run(), "rxphoenix websocket writer")
         try:
-            self._observer.on_next(Opened(self._send, hold_back=self.hold_back))
+            self._observer.on_next(Opened(self._writer.send, hold_back=self.hold_back))
             fault = await self._read(ws)
             if self._asked:
                 await writer  # it flushes, and closes as it was asked to
             return fault
         finally:
             self._over = True
+            self._writer.stop()
             writer.cancel()
             with suppress(asyncio.CancelledError):
                 await writer

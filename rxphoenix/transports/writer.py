@@ -23,6 +23,8 @@ from rxphoenix.transports.base import CloseRequest
 
 __all__ = ["Writer"]
 
+_TEXT, _BINARY = aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY
+
 _PIECE = 64 * 1024
 """Bytes that are gathered at most, so that the network can say that it takes no more."""
 
@@ -32,11 +34,18 @@ class Writer:
 
     Arguments:
         ws: the open WebSocket.
-        begun: told the size of each frame when it begins to be written.
+        has_room: tells of each frame that has to wait whether it may; it is dropped if not.
+        begun: told the size of each of those when it begins to be written.
     """
 
-    def __init__(self, ws: aiohttp.ClientWebSocketResponse[bool], begun: Callable[[int], object]) -> None:
+    def __init__(
+        self,
+        ws: aiohttp.ClientWebSocketResponse[bool],
+        has_room: Callable[[Frame], bool],
+        begun: Callable[[int], object],
+    ) -> None:
         self._ws = ws
+        self._has_room = has_room
         self._begun = begun
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[Frame | CloseRequest] = deque()
@@ -45,15 +54,16 @@ class Writer:
         """What is being written and what it waits for, where that was begun outside of any task."""
         self._idle = True
         """Whether nothing waits, and nothing was written in this turn of the loop."""
+        self._over = False
 
     def send(self, frame: Frame) -> None:
-        """Write a frame now, or together with others in the next turn."""
+        """Write a frame now, or together with others in the next turn; or ignore it, once it is all over."""
         if not self._idle:
-            self._waiting.append(frame)
+            if not self._over and self._has_room(frame):
+                self._waiting.append(frame)
             return
         self._idle = False
-        self._begun(len(frame.data))
-        sending = self._write(frame)
+        sending = self._ws.send_frame(frame.data, _BINARY if frame.binary else _TEXT)
         try:
             waits_for = sending.send(None)
         except StopIteration:
@@ -69,11 +79,16 @@ class Writer:
         self._waiting.append(request)
         self._wake.set()
 
+    def stop(self) -> None:
+        """Write nothing more."""
+        self._over = True
+        self._idle = False
+
     def _next_turn(self) -> None:
         if self._waiting:
             self._wake.set()
         else:
-            self._idle = True
+            self._idle = not self._over
 
     async def run(self) -> None:
         """Write what waits, whenever something does, until the WebSocket is closed."""
@@ -83,7 +98,7 @@ class Writer:
                 self._wake.clear()
                 if await self._write_all():
                     return
-                self._idle = True
+                self._idle = not self._over
         except (ConnectionError, RuntimeError, aiohttp.ClientError):
             return  # the reader hears of it, with the reason
         finally:
@@ -101,14 +116,11 @@ class Writer:
                 if isinstance(outgoing, CloseRequest):
                     break
                 self._begun(len(outgoing.data))
-                await self._write(outgoing)
+                await self._ws.send_frame(outgoing.data, _BINARY if outgoing.binary else _TEXT)
             else:
                 return False
         await self._ws.close(code=outgoing.code or 1000, message=outgoing.reason.encode())
         return True
-
-    def _write(self, frame: Frame) -> Coroutine[Any, Any, None]:
-        return self._ws.send_frame(frame.data, aiohttp.WSMsgType.BINARY if frame.binary else aiohttp.WSMsgType.TEXT)
 
 
 class _Gathering:

@@ -53,9 +53,16 @@ class Desk:
 
     def __init__(self) -> None:
         self.ws = FakeWebSocket()
+        self.kept: list[bytes] = []
         self.begun: list[int] = []
-        self.writer = Writer(self.ws, self.begun.append)  # pyright: ignore[reportArgumentType]
+        self.is_full = False
+        self.writer = Writer(self.ws, self.has_room, self.begun.append)  # pyright: ignore[reportArgumentType]
         self.task = asyncio.get_running_loop().create_task(self.writer.run())
+
+    def has_room(self, frame: Frame) -> bool:
+        if not self.is_full:
+            self.kept.append(frame.data)
+        return not self.is_full
 
     def send(self, *frames: bytes) -> None:
         for frame in frames:
@@ -85,7 +92,7 @@ async def test_a_frame_is_written_before_send_returns():
         await a_turn()
         desk.send(letter)
     assert desk.ws.log == [b"a", b"b", b"c"]
-    assert desk.begun == [1, 1, 1]
+    assert (desk.kept, desk.begun) == ([], [])
     await desk.close()
     assert desk.ws.log[3:] == [(4000, b"bye")]
 
@@ -97,6 +104,33 @@ async def test_what_else_is_sent_in_a_turn_goes_in_one_piece_in_the_next_one():
     assert await desk.written(2) == [b"a", b"bc"]
     desk.send(b"d")
     assert desk.ws.log[2:] == [b"d"]
+    assert (desk.kept, desk.begun) == ([b"b", b"c"], [1, 1])
+    await desk.close()
+
+
+async def test_what_has_no_room_to_wait_is_dropped():
+    desk = Desk()
+    desk.is_full = True
+    desk.send(b"a", b"b")
+    desk.is_full = False
+    desk.send(b"c")
+    assert await desk.written(2) == [b"a", b"c"]
+    await desk.close()
+
+
+@pytest.mark.parametrize("turns", [0, 2])
+async def test_once_it_is_over_nothing_is_written(turns: int):
+    desk = Desk()
+    desk.send(b"a")
+    for _ in range(turns):
+        await a_turn()
+    desk.writer.stop()
+    desk.send(b"b")
+    await a_turn()
+    await a_turn()
+    desk.send(b"c")
+    assert desk.ws.log == [b"a"]
+    assert desk.kept == []
     await desk.close()
 
 
@@ -124,7 +158,7 @@ async def test_a_network_that_takes_no_more_is_waited_for_and_the_order_stays():
         await a_turn()
     desk.send(b"c")
     assert desk.ws.log == [b"a"]
-    assert desk.begun == [1]
+    assert (desk.kept, desk.begun) == ([b"b", b"c"], [])
     desk.ws.room = None
     room.set_result(None)
     await desk.close()
