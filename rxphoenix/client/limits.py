@@ -40,26 +40,20 @@ class Limit:
     Arguments:
         context: scheduler and clock.
         seconds: how long each may take.
-        unused: called when nobody is left who has it.
+        unused: called when nobody is left who has it; it ends then.
     """
 
-    __slots__ = ("_believed_until", "_context", "_now", "_pending", "_seconds", "_unused", "waiting")
+    __slots__ = ("_believed_until", "_context", "_pending", "_seconds", "_unused", "now", "waiting")
 
     def __init__(self, context: Context, seconds: float, unused: Callable[[float], object]) -> None:
         self._context = context
-        self._now = context.clock.monotonic
+        self.now = context.clock.monotonic
         self._seconds = seconds
         self._unused = unused
-        self._pending: abc.DisposableBase | None = None
         self._believed_until = float("-inf")
         self.waiting: dict[Limited, float] = {}
         """Who has it, and until when, in the order of their ends; whoever is to end no more takes itself out."""
-
-    def begin(self, who: Limited) -> None:
-        """Let it end so many seconds from now."""
-        self.waiting[who] = self._now() + self._seconds
-        if self._pending is None:
-            self._pending = self._context.later(self._seconds, self._look)
+        self._pending: abc.DisposableBase | None = context.later(seconds, self._look)
 
     def _look(self) -> None:
         """Let the first one end if it is due; those that are due with it follow as events of their own."""
@@ -68,7 +62,7 @@ class Limit:
         if first is None:
             self._unused(self._seconds)
             return
-        now = self._now()
+        now = self.now()
         remaining = round(self.waiting[first] - now, 6)
         if remaining < -_LATE and now > self._believed_until:
             remaining, self._believed_until = _REPRIEVE, now + _REPRIEVE + _LATE
@@ -78,6 +72,8 @@ class Limit:
         del self.waiting[first]
         if self.waiting:
             self._pending = self._context.later(0, self._look)
+        else:
+            self._unused(self._seconds)
         first.reached()
 
     def stop(self) -> None:
@@ -106,7 +102,7 @@ class Limits:
         limit = self._by_seconds.get(seconds)
         if limit is None:
             limit = self._by_seconds[seconds] = Limit(self._context, seconds, self._by_seconds.pop)
-        limit.begin(who)
+        limit.waiting[who] = limit.now() + seconds
         return limit
 
     def stop(self) -> None:

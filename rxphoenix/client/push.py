@@ -25,7 +25,6 @@ from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
-from reactivex import abc
 
 from rxphoenix.client.connection import Connection
 from rxphoenix.client.context import Context
@@ -103,85 +102,18 @@ def expect_nothing(options: PushOptions, reply: Reply) -> None:
     """For pushes that await no reply."""
 
 
-class Push(Single[_T]):
-    """A push as a ``Single``: each subscription, or ``await``, sends once.
-
-    One that is collected without having been subscribed, awaited or piped warns, as a coroutine that was never
-    awaited does.
-
-    ```text
-    replies run@room:a  --r
-    replies run@room:a  ---s
-                        stream = channel("room:a")
-                        pushed = channel("room:a").push("run", {"n": 1}).pipe(ops.repeat(2))
-    subscribed stream   ^--------------!
-    subscribed pushed   -----^
-    observed stream     -
-    observed pushed     -------x--(y|)
-    sent                j----p-p-------l
-    r = {"done": 1}   s = {"done": 2}   x = {"done": 1}   y = {"done": 2}   j = "phx_join"
-    p = ("run", {"n": 1})   l = "phx_leave"
-    ```
-    Marbles: `marbles/push.marble`
-    """
-
-    _used = True
-    """Whether it was used; one that could not be made warns nobody."""
-
-    def __init__(self, context: Context, topics: Topics, options: PushOptions) -> None:
-        # not Single's, because it begins in a way of its own
-        Stream.__init__(self, context, options.channel.topic, options.event)  # pyright: ignore[reportUnknownMemberType]
-        self._topics = topics
-        self._options = options
-        self._used = False
-
-    def _subscriber(
-        self, on_next: abc.OnNext[_T] | None, on_error: abc.OnError | None, on_completed: abc.OnCompleted | None
-    ) -> PendingPush:
-        self._used = True
-        return PendingPush(self._topics, self._options, on_next, on_error, on_completed)
-
-    def _begin(self, subscriber: PendingPush) -> None:  # pyright: ignore[reportIncompatibleMethodOverride] - made above
-        subscriber.start()
-
-    def pipe(self, *operators: Callable[[Any], Any]) -> Any:
-        """Compose operators, as ``Observable.pipe`` does."""
-        self._used = True
-        return super().pipe(*operators)
-
-    def __del__(self) -> None:
-        if not self._used:
-            warnings.warn(
-                f"push {self._event!r} to {self._topic!r} was never sent: await it, run() it or subscribe to it",
-                RuntimeWarning,
-                stacklevel=2,
-                source=self,
-            )
-
-
 class PendingPush(Subscriber[Any]):
-    """One subscription to a push, from its start to its outcome.
-
-    Arguments:
-        topics: where the joins are.
-        options: what is pushed.
-        on_next: receives the outcome.
-        on_error: receives the error that it ends with instead.
-        on_completed: called when it has ended well.
-    """
+    """One subscription to a push, from its start to its outcome."""
 
     __slots__ = ("_connection", "_join", "_limit", "_options", "_ref", "_topics", "join_ref")
 
-    def __init__(
-        self,
-        topics: Topics,
-        options: PushOptions,
-        on_next: abc.OnNext[Any] | None,
-        on_error: abc.OnError | None,
-        on_completed: abc.OnCompleted | None,
-    ) -> None:
-        channel = options.channel
-        super().__init__(topics.context, on_next, on_error, on_completed, channel.topic, options.event)
+    def start(self, topics: Topics, options: PushOptions) -> None:
+        """Send it, or have it held.
+
+        Arguments:
+            topics: where the joins are.
+            options: what is pushed.
+        """
         self._topics = topics
         self._options = options
         self._limit: Limit | None = None
@@ -189,12 +121,8 @@ class PendingPush(Subscriber[Any]):
         self._connection: Connection | None = None
         self._ref: str | None = None
         self.join_ref: str | None = None
-
-    def start(self) -> None:
-        """Send it, or have it held."""
         if self.stopped:  # by another thread, before we got to it
             return
-        options, topics = self._options, self._topics
         channel = options.channel
         topic = topics.find(channel.topic)
         join = None if topic is None else topic.join
@@ -315,3 +243,55 @@ class PendingPush(Subscriber[Any]):
         join.pushes.riding.pop(self, None)
         if not join.leases:
             join.release_soon()
+
+
+class Push(Single[_T]):
+    """A push as a ``Single``: each subscription, or ``await``, sends once.
+
+    One that is collected without having been subscribed, awaited or piped warns, as a coroutine that was never
+    awaited does.
+
+    ```text
+    replies run@room:a  --r
+    replies run@room:a  ---s
+                        stream = channel("room:a")
+                        pushed = channel("room:a").push("run", {"n": 1}).pipe(ops.repeat(2))
+    subscribed stream   ^--------------!
+    subscribed pushed   -----^
+    observed stream     -
+    observed pushed     -------x--(y|)
+    sent                j----p-p-------l
+    r = {"done": 1}   s = {"done": 2}   x = {"done": 1}   y = {"done": 2}   j = "phx_join"
+    p = ("run", {"n": 1})   l = "phx_leave"
+    ```
+    Marbles: `marbles/push.marble`
+    """
+
+    _subscriber_type = PendingPush
+    _used = True
+    """Whether it was used; one that could not be made warns nobody."""
+
+    def __init__(self, context: Context, topics: Topics, options: PushOptions) -> None:
+        # not Single's, because it begins in a way of its own
+        Stream.__init__(self, context, options.channel.topic, options.event)  # pyright: ignore[reportUnknownMemberType]
+        self._topics = topics
+        self._options = options
+        self._used = False
+
+    def _begin(self, subscriber: PendingPush) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        self._used = True
+        subscriber.start(self._topics, self._options)
+
+    def pipe(self, *operators: Callable[[Any], Any]) -> Any:
+        """Compose operators, as ``Observable.pipe`` does."""
+        self._used = True
+        return super().pipe(*operators)
+
+    def __del__(self) -> None:
+        if not self._used:
+            warnings.warn(
+                f"push {self._event!r} to {self._topic!r} was never sent: await it, run() it or subscribe to it",
+                RuntimeWarning,
+                stacklevel=2,
+                source=self,
+            )

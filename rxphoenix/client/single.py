@@ -59,7 +59,9 @@ class Single(Stream[_T]):
 
     def __await__(self) -> Generator[Any, None, _T]:  # pyright: ignore[reportIncompatibleMethodOverride]
         waiter: Waiter[_T] = Waiter()
-        subscriber = self._subscriber(waiter.settle, waiter.fail, None)
+        subscriber: Subscriber[_T] = self._subscriber_type(
+            self._context, waiter.settle, waiter.fail, None, self._topic, self._event
+        )
         self._context.perform("subscribe", self._begin, subscriber)
         try:
             return (yield from waiter.__await__())

@@ -92,12 +92,11 @@ class Subscriber(abc.DisposableBase, Generic[_T]):
         if self.stopped:
             return
         self._stop()
-        if handler is None:
-            return
-        try:
-            handler()
-        except Exception as error:
-            self.context.observer_raised(error, self.topic, self.event)
+        if handler is not None:
+            try:
+                handler()
+            except Exception as error:
+                self.context.observer_raised(error, self.topic, self.event)
 
     def dispose(self) -> None:
         """Hear nothing more, from now on; legal from any thread, any number of times.
@@ -168,6 +167,7 @@ class Stream(Observable[_T]):
 
     lock = _Lock()
     _subscribe = None
+    _subscriber_type: type[Subscriber[Any]] = Subscriber
 
     def __init__(self, context: Context, topic: str | None = None, event: str | None = None) -> None:
         # not Observable's, which makes a lock
@@ -209,14 +209,11 @@ class Stream(Observable[_T]):
                 "give a plain function that starts a task, or map each value with the operator map_async"
             )
         notice(self._context)
-        subscriber = self._subscriber(cast("abc.OnNext[_T] | None", receive), on_error, on_completed)
+        subscriber: Subscriber[_T] = self._subscriber_type(
+            self._context, cast("abc.OnNext[_T] | None", receive), on_error, on_completed, self._topic, self._event
+        )
         self._context.perform("subscribe", self._begin, subscriber)
         return subscriber
-
-    def _subscriber(
-        self, on_next: abc.OnNext[_T] | None, on_error: abc.OnError | None, on_completed: abc.OnCompleted | None
-    ) -> Subscriber[_T]:
-        return Subscriber(self._context, on_next, on_error, on_completed, self._topic, self._event)
 
     def _begin(self, subscriber: Subscriber[_T]) -> None:
         if not subscriber.stopped:  # by another thread, before we got to it
