@@ -21,6 +21,18 @@ from rxphoenix.transports.once import HttpAttempt
 __all__ = ["http_attempt", "refusal", "retry_after_seconds", "without_address"]
 
 
+_BLOCK = 512 * 1024
+"""Bytes, and more than the 256 KiB that asyncio has room made for whenever it reads.
+
+glibc gets so much from the kernel for each read, and gives it back for each, until the program has let go of a block of
+that size once; then it keeps one at hand. To get, shrink and return it takes longer than to read a short frame.
+"""
+
+
+def _have_room_kept_for_reading() -> None:
+    bytes(_BLOCK)
+
+
 @asynccontextmanager
 async def http_attempt(
     request: ConnectRequest, *, trust_env: bool, keep_alive: float | None
@@ -35,6 +47,7 @@ async def http_attempt(
     Raises:
         ConnectionRefused: what the user gave is not a session that can be used.
     """
+    _have_room_kept_for_reading()
     given = request.session
     if given is not None:
         if not isinstance(given, aiohttp.ClientSession):
