@@ -141,10 +141,12 @@ class Routes:
         if not self._is_usable or frame.binary or message.ref is not None:  # the next one will have another ref
             return
         data = frame.data
+        if type(data) is not bytes:  # a transport of a user's own may hand on text, which can be decoded as well
+            return
         size = data.find(b"{", 0, _LONGEST_HEAD)
         if size > 0 and data[size - 1] == _BEFORE_PAYLOAD:
-            head = head_of(message)
-            if data[:size] == head:
+            head = data[:size]
+            if head not in self._by_head and head == head_of(message):
                 taken_by.route(message.event, head, self._by_head)
 
     def clear(self) -> None:

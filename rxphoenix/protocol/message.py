@@ -31,6 +31,7 @@ __all__ = [
     "is_reserved",
     "leave_unscanned",
     "read_json",
+    "scan_json",
 ]
 
 PHOENIX = "phoenix"
@@ -110,7 +111,8 @@ class _Unscanned(msgspec.Struct, frozen=True, gc=False):
     raw: msgspec.Raw
 
 
-_scan: Callable[[msgspec.Raw], msgspec.Raw] = msgspec.json.Decoder(msgspec.Raw).decode
+scan_json: Callable[[Any], msgspec.Raw] = msgspec.json.Decoder(msgspec.Raw).decode
+"""Look whether something is JSON, without decoding it; raises what msgspec raises."""
 
 
 class Message(msgspec.Struct, array_like=True, forbid_unknown_fields=True, eq=False):
@@ -170,7 +172,7 @@ class Message(msgspec.Struct, array_like=True, forbid_unknown_fields=True, eq=Fa
         """What ``raw`` is, where the serializer decodes it as plain JSON and nothing else; otherwise ``None``."""
         if type(self._kept) is _Unscanned:
             try:
-                self._kept = _scan(self._kept.raw)  # pyright: ignore[reportAttributeAccessIssue]
+                self._kept = scan_json(self._kept.raw)  # pyright: ignore[reportAttributeAccessIssue]
             except (ValueError, RecursionError):
                 return None
         return self.undecoded

@@ -16,7 +16,7 @@ from typing import Any, Generic, TypeVar, cast, get_args, get_origin
 import msgspec
 
 from rxphoenix.errors import PayloadMismatch
-from rxphoenix.protocol.message import Message, Payload
+from rxphoenix.protocol.message import Message, Payload, scan_json
 
 __all__ = ["PayloadType"]
 
@@ -75,7 +75,8 @@ class PayloadType(Generic[_T]):
             adapter = cast("Any", sys.modules["pydantic"]).TypeAdapter(of)
         except Exception as error:  # pydantic's own, and those of the user's class
             raise TypeError(f"nothing can be read as {of!r}: {error}") from error
-        self.read_json = lambda raw: adapter.validate_json(bytes(raw))
+        # scanned first, because pydantic takes NaN and Infinity, which are no JSON
+        self.read_json = lambda raw: adapter.validate_json(bytes(scan_json(raw)))
 
         def from_value(value: Payload) -> _T:
             # by way of JSON: so a strict model judges what it would have judged on the wire

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,7 @@ from reactivex import operators as ops
 from reactivex.disposable import Disposable
 
 from rxphoenix import Frame, JSONSerializer, MalformedFrame, Message, PayloadMismatch, PresenceEvents, Resume, Socket
+from rxphoenix.client.routes import Route
 from rxphoenix.testing import VirtualPhoenix, World
 from rxphoenix.testing import marbles as new_world
 from rxphoenix.transports.base import ConnectRequest, Opened, TransportEvent
@@ -178,6 +180,26 @@ def test_a_serializer_that_decodes_in_a_way_of_its_own_sees_every_frame(marbles:
     assert len(news.values) == 3
 
 
+def test_a_serializer_whose_decode_was_replaced_sees_every_frame(marbles: World, monkeypatch: pytest.MonkeyPatch):
+    serializer, decoded = JSONSerializer(), list[bytes]()
+    decode = serializer.decode
+    monkeypatch.setattr(serializer, "decode", lambda frame: (decoded.append(frame.data), decode(frame))[1])
+    phoenix = marbles.phoenix(idle_timeout=None)
+    phoenix.socket(heartbeat_interval=None, serializer=serializer).channel("room:a").on("news").subscribe()
+    marbles.run(until=0.001)
+    frames = [NEWS % b'{"n":%d}' % number for number in range(3)]
+    for frame in frames:
+        phoenix.write(Frame(frame))
+    assert decoded[-3:] == frames
+
+
+def test_text_from_a_transport_that_hands_it_on_as_such_is_read_as_before(line: Line):
+    news = line.marbles.observe(line.room.on("news"))
+    text: Any = '["1",null,"room:a","news",{}]'
+    assert line.write(Frame(text), Frame(text)) == 2
+    assert news.values == [{}, {}]
+
+
 def test_a_serializer_that_encodes_in_a_way_of_its_own_has_short_ways(marbles: World, monkeypatch: pytest.MonkeyPatch):
     class Upper(JSONSerializer):
         def encode_payload(self, payload: Any) -> Any:
@@ -207,6 +229,19 @@ def test_who_wants_more_than_the_payload_sends_it_the_long_way_until_it_leaves(l
     assert line.write(frame, frame) <= 1
     assert line.write(frame) == 0
     assert len(news.values) == 7
+
+
+def routes() -> int:
+    return sum(type(each) is Route for each in gc.get_objects())
+
+
+def test_what_goes_the_long_way_again_and_again_is_remembered_once(line: Line):
+    line.room.on("news", type=Reading).subscribe()
+    before = routes()
+    assert line.write(*[NEWS % b'{"celsius":"warm"}'] * 20) == 20
+    line.socket.messages.subscribe()
+    assert line.write(*[NEWS % b'{"celsius":1.5}'] * 20) == 20
+    assert routes() - before == 1
 
 
 def test_a_cursor_sees_every_message(line: Line):
@@ -308,6 +343,15 @@ def test_a_type_that_does_not_fit_is_reported_once_each_time(line: Line):
     line.write(*(NEWS % b'{"celsius":%b}' % value for value in (b"1", b'"warm"', b"2", b'"cold"')))
     assert news.values == [Reading(1), Reading(2)]
     assert [type(fault.error) for fault in line.errors.values] == [PayloadMismatch] * 2
+
+
+@pytest.mark.parametrize("word", [b"NaN", b"Infinity", b"-Infinity"])
+def test_what_pydantic_takes_for_a_number_and_is_no_json_is_malformed_on_both_ways(line: Line, word: bytes):
+    news = line.marbles.observe(line.room.on("news", type=Model))
+    large = NEWS % (b'{"celsius":%b,"body":"%b"}' % (word, b"x" * 5000))
+    line.write(NEWS % (b'{"celsius":%b}' % word), NEWS % b'{"celsius":1}', NEWS % (b'{"celsius":%b}' % word), large)
+    assert news.values == [Model(celsius=1)]
+    assert [type(fault.error) for fault in line.errors.values] == [MalformedFrame] * 3
 
 
 # -- when it ends ----------------------------------------------------------------------------------------------------
