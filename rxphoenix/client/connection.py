@@ -35,18 +35,10 @@ from rxphoenix.protocol.message import CLOSE, HEARTBEAT, LEAVE, PHOENIX, REPLY, 
 from rxphoenix.protocol.serializer import EncodedPayload, Serializer
 from rxphoenix.transports.base import CloseRequest, Closing, ConnectRequest, Opened, Ping, Transport, TransportEvent
 
-__all__ = ["Carried", "Connection", "ConnectionOptions", "Owner"]
+__all__ = ["Connection", "ConnectionOptions", "Owner"]
 
 _MARGIN = 0.5
 """Seconds that a transport may be late with ending."""
-
-
-class Carried(Protocol):
-    """A join that a connection carries, until the server has answered it."""
-
-    def deadline(self) -> float:
-        """The monotonic instant at which it times out."""
-        ...
 
 
 class Owner(Protocol):
@@ -134,10 +126,9 @@ class Connection:
         self._heartbeat: Heartbeat | None = None
         self._hold_back: Callable[[bool], None] | None = None
         self.replies = Replies(context)
-        self._joins: dict[str, Carried] = {}
         self._departures = Departures()
         self._subscribed = False
-        self._answered_join = (0, 0.0)
+        self._answered_join = ("0", 0.0)
         self.is_open = False
         self.counts_before: tuple[int, int] = (0, 0)
 
@@ -272,24 +263,14 @@ class Connection:
 
     # -- joins in flight -----------------------------------------------------------------------------------------
 
-    def carry(self, ref: str, join: Carried) -> None:
-        """Note that a join was sent and is not answered yet."""
-        self._joins[ref] = join
-
-    def forget_join(self, ref: str) -> None:
-        """Await the answer to a join no longer."""
-        self._joins.pop(ref, None)
-        self.replies.forget(ref)
-
     def join_answered(self, ref: str) -> None:
         """Note the answer: the server now works on the next join, whose clock begins anew."""
-        self._joins.pop(ref, None)
-        self._answered_join = (int(ref), self._context.clock.monotonic())
+        self._answered_join = (ref, self._context.clock.monotonic())
 
     def clock_start(self, ref: str, sent: float) -> float:
         """When the clock of a join began: when it was sent, or when an earlier join was answered."""
         answered, instant = self._answered_join
-        return instant if answered < int(ref) and instant > sent else sent
+        return instant if int(answered) < int(ref) and instant > sent else sent
 
     # -- joins that the server is to end -------------------------------------------------------------------------
 
@@ -363,7 +344,7 @@ class Connection:
 
     def joins_pending_until(self) -> float | None:
         """The monotonic instant at which the last outstanding join will have timed out, if there is one."""
-        return max((join.deadline() for join in self._joins.values()), default=None)
+        return self.replies.last_deadline()
 
     def dead(self, error: HeartbeatTimeout) -> None:
         """The link is dead: it is closed at once."""
@@ -439,7 +420,6 @@ class Connection:
         self.is_open = False
         self._context.flow.over(self)
         self._evaluations.dispose()
-        self._joins.clear()
         self._routes.clear()
         self._timer.stop()
         if self._heartbeat is not None:

@@ -33,10 +33,10 @@ from rxphoenix.client.audience import JOINED, Audience, Typing
 from rxphoenix.client.connection import Connection
 from rxphoenix.client.join_options import JoinOptions, PresenceEvents
 from rxphoenix.client.joined import Joined, Loss
+from rxphoenix.client.limits import Limit
 from rxphoenix.client.patience import seconds_to_wait
 from rxphoenix.client.presence_view import Look
 from rxphoenix.client.pushes import Pushes
-from rxphoenix.client.replies import Awaited
 from rxphoenix.client.reply import is_unmatched, read_reply
 from rxphoenix.client.resume import Cursor
 from rxphoenix.client.routes import Route
@@ -83,12 +83,14 @@ class Join:
         predecessor: the join of the same topic that it takes over, which the server ends when this one comes.
     """
 
-    __slots__ = ("_attendances", "_audience", "_context", "_cursor", "_ended", "_evaluation", "_faults", "_generation",
-                 "_joined_before", "_loss", "_release", "_sent", "_timer", "_tries", "_waits", "connection",
-                 "join_ref", "joined", "last_error", "leases", "options", "predecessor", "pushes", "topic")  # fmt: skip
+    __slots__ = ("_attendances", "_audience", "_context", "_cursor", "_ended", "_evaluation", "_faults",
+                 "_generation", "_joined_before", "_limit", "_loss", "_record", "_release", "_sent", "_timer",
+                 "_tries", "_waits", "connection", "join_ref", "joined", "last_error", "leases", "options",
+                 "predecessor", "pushes", "topic")  # fmt: skip
 
     def __init__(self, topic: Topic, options: JoinOptions, predecessor: SentJoin | None = None) -> None:
-        self.topic = topic
+        self._record = topic
+        self.topic = topic.name
         self.predecessor = predecessor
         self.options = options
         self.connection: Connection | None = None
@@ -99,6 +101,8 @@ class Join:
         """How many there are, apart from the pushes that ride on it."""
         self._context = topic.context
         self._timer = Timer(topic.context)
+        self._limit: Limit | None = None
+        """The time limit of the attempt that is under way."""
         self._release = Timer(topic.context)
         self._evaluation: abc.DisposableBase | None = None
         self._faults = 0
@@ -167,7 +171,7 @@ class Join:
 
     def _linger(self) -> None:
         if not (self._is_needed or self._ended):
-            self._release.start(self.topic.link.linger, self._leave_if_unneeded)
+            self._release.start(self._record.link.linger, self._leave_if_unneeded)
 
     def _leave_if_unneeded(self) -> None:
         if not self._is_needed:
@@ -187,13 +191,13 @@ class Join:
         """
         if wait > 0:
             self._waits = True
-            self.topic.happened(ChannelEvent.WAIT)
-            self.topic.link.acquire()
+            self._record.happened(ChannelEvent.WAIT)
+            self._record.link.acquire()
             self._timer.start(wait, self._rejoin)
         else:
-            self.topic.happened(ChannelEvent.JOIN)
-            self.topic.link.acquire()
-            connection = self.topic.link.connection
+            self._record.happened(ChannelEvent.JOIN)
+            self._record.link.acquire()
+            connection = self._record.link.connection
             if connection is not None and connection.is_open:
                 self._send(connection)
 
@@ -202,13 +206,13 @@ class Join:
         if self._waits:
             return
         self._timer.stop()
-        if self.topic.state is ChannelState.ERRORED:
-            self.topic.happened(ChannelEvent.JOIN)
+        if self._record.state is ChannelState.ERRORED:
+            self._record.happened(ChannelEvent.JOIN)
         self._send(connection)
 
     def _rejoin(self) -> None:
         self._waits = False
-        connection = self.topic.link.connection
+        connection = self._record.link.connection
         if connection is not None and connection.is_open:
             self.connected(connection)
 
@@ -217,10 +221,9 @@ class Join:
         self._tries += 1
         params = self.options.params
         if params.is_plain:
-            self._write_params(connection, self._generation, params.value)
+            self._write(connection, params.value)
             return
-        self._sent = self._context.clock.monotonic()
-        self._timer.limit(self.options.timeout, self._timed_out)
+        self._begin_limit(self.options.timeout)
         # as an event of its own: a function of the user's may call anything
         self._context.dispatcher.post(self._evaluate, connection, self._generation)
 
@@ -230,7 +233,7 @@ class Join:
 
         def write(params: Any) -> None:
             if self._generation == generation:
-                self._write_params(connection, generation, params)
+                self._write(connection, params)
 
         evaluation = self.options.params.evaluate(
             self._context, self.last_error, write, lambda error: self._fault_soon(error, generation)
@@ -243,35 +246,39 @@ class Join:
     def _fault_soon(self, error: PhoenixError, generation: int) -> None:
         self._context.soon(lambda: self._generation == generation and self._fault(error))
 
-    def _write_params(self, connection: Connection, generation: int, params: Any) -> None:
+    def _write(self, connection: Connection, params: Any) -> None:
         payload: EncodedPayload = params
         if self._cursor is not None:
             try:
-                payload = self.topic.options.serializer.encode_payload(self._cursor.added_to(params))
+                payload = self._record.options.serializer.encode_payload(self._cursor.added_to(params))
             except UnencodablePayload as raised:
                 error = ProviderFailed("resume", "returned a cursor that cannot be written")
                 error.__cause__ = raised
-                self._fault_soon(error, generation)
+                self._fault_soon(error, self._generation)
                 return
-        self._write(connection, payload)
-
-    def _write(self, connection: Connection, payload: EncodedPayload) -> None:
-        ref = self._context.next_ref()
         self.connection = connection
-        self.join_ref = ref
-        self._sent = self._context.clock.monotonic()
-        self._timer.limit(self.options.timeout, self._timed_out)
-        connection.replies.expect(ref, Awaited(self.topic.name, ref, self._replied))
-        connection.carry(ref, self)
+        self.join_ref = ref = self._context.next_ref()
+        self._begin_limit(self.options.timeout)
+        connection.replies.expect(ref, self)
         if self.predecessor is not None and self.predecessor.connection is connection:
-            connection.expect_close(self.predecessor.join_ref, self.topic.name)
+            connection.expect_close(self.predecessor.join_ref, self.topic)
         self.predecessor = None
         try:
-            connection.send(ref, ref, self.topic.name, JOIN, payload)
+            connection.send(ref, ref, self.topic, JOIN, payload)
         except Exception as raised:  # a serializer of a user's own may raise anything
             error = ProviderFailed("serializer")
             error.__cause__ = raised
             self._fault_soon(error, self._generation)
+
+    def _begin_limit(self, seconds: float) -> None:
+        self._stop_limit()
+        self._limit = limit = self._context.limits.begin(self, seconds)
+        self._sent = limit.now()
+
+    def _stop_limit(self) -> None:
+        if self._limit is not None:
+            self._limit.waiting.pop(self, None)
+            self._limit = None
 
     def deadline(self) -> float:
         """The monotonic instant at which this join times out."""
@@ -280,40 +287,45 @@ class Join:
             start = self.connection.clock_start(self.join_ref, start)
         return start + self.options.timeout
 
-    def _timed_out(self) -> None:
+    def reached(self) -> None:
+        """The time is up, unless the server was at work on an earlier join."""
         remaining = self.deadline() - self._context.clock.monotonic()
         if remaining > TOLERANCE:
-            self._timer.limit(remaining, self._timed_out)
+            self._limit = self._context.limits.begin(self, remaining)
             return
         self._say_goodbye()
-        self._fault(JoinTimeout(self.topic.name, self.options.timeout))
+        self._fault(JoinTimeout(self.topic, self.options.timeout))
 
-    def _replied(self, message: Message) -> None:
+    def failed(self, error: PhoenixError) -> None:
+        """The connection has ended: the topics are told already."""
+
+    def replied(self, message: Message) -> None:
+        """The server has answered."""
         assert self.connection is not None and self.join_ref is not None
         self.connection.join_answered(self.join_ref)
         try:
             reply = read_reply(message)
         except MalformedFrame as error:
-            self._context.report(error, topic=self.topic.name, event=JOIN)
+            self._context.report(error, topic=self.topic, event=JOIN)
             return
         if reply.status == "ok":
             self._accepted(reply.response)
         elif reply.response == {"reason": "join crashed"}:
-            self._fault(JoinCrashed(self.topic.name, reply.response))
+            self._fault(JoinCrashed(self.topic, reply.response))
         else:
             self._refused(reply.response)
 
     def _accepted(self, response: Payload) -> None:
         assert self.connection is not None and self.join_ref is not None
-        self._timer.stop()
+        self._stop_limit()
         gap = None if self._loss is None else self._loss.made_good(self._context, self._cursor)
         self.joined = Joined(response, self._joined_before, self._tries, gap)
         self._loss = None
         self._joined_before = True
         self._faults = self._tries = 0
         self.last_error = None
-        self.topic.accepted()
-        self.topic.happened(ChannelEvent.ACCEPTED)
+        self._record.accepted()
+        self._record.happened(ChannelEvent.ACCEPTED)
         self._audience.announce(self.joined)
         self.pushes.joined(self.connection, self.join_ref)
 
@@ -322,57 +334,57 @@ class Join:
     def _fault(self, error: PhoenixError) -> None:
         """Something that can be mended: join again after a delay."""
         self._let_go(error)
-        self.topic.happened(ChannelEvent.FAULT)
+        self._record.happened(ChannelEvent.FAULT)
         self._faults += 1
         if isinstance(error, (JoinTimeout, JoinCrashed)):
             error.attempt = self._tries
-        self._context.report(error, topic=self.topic.name)
-        self._wait(self.topic.options.rejoin_after, error)
+        self._context.report(error, topic=self.topic)
+        self._wait(self._record.options.rejoin_after, error)
 
     def _refused(self, response: Payload) -> None:
         self._faults += 1
-        error = JoinRefused(self.topic.name, response, rejoin=self._joined_before, attempt=self._tries)
+        error = JoinRefused(self.topic, response, rejoin=self._joined_before, attempt=self._tries)
         retry = self.options.retry_refused
         if retry is None:
-            self.topic.pause(error)
+            self._record.pause(error)
             self.end(error)
             return
         self._let_go(error)
-        self.topic.happened(ChannelEvent.FAULT)
+        self._record.happened(ChannelEvent.FAULT)
         self._waits = True
         self._wait(retry, error)
 
     def _wait(self, delay: Delay, error: PhoenixError) -> None:
         """Join again when the user's function says so, or end."""
         generation = self._generation
-        seconds = seconds_to_wait(self._context, delay, self._faults, error, REJOIN_DELAY, self.topic.name)
+        seconds = seconds_to_wait(self._context, delay, self._faults, error, REJOIN_DELAY, self.topic)
         moved = self._generation != generation and not self._waits  # a refusal is waited out whatever else happens
         if self._ended or moved:  # by the function itself
             return
         if seconds is not None:
             if self._waits:
-                self._context.report(error, topic=self.topic.name)
-            self._timer.start(spread(seconds, self.topic.options.random), self._rejoin)
+                self._context.report(error, topic=self.topic)
+            self._timer.start(spread(seconds, self._record.options.random), self._rejoin)
             return
-        self.topic.pause(error)
+        self._record.pause(error)
         if isinstance(error, JoinRefused):
             self.end(error)
         else:
-            final = RejoinGivenUp(self.topic.name, self._faults)
+            final = RejoinGivenUp(self.topic, self._faults)
             final.__cause__ = error
             self.end(final)
 
     def interrupted(self, loss: Loss) -> None:
         """The connection was lost, or an attempt to connect failed: wait for the next one."""
         self._let_go(loss.error, loss)
-        self.topic.happened(ChannelEvent.FAULT)
+        self._record.happened(ChannelEvent.FAULT)
         if not self._waits:
             self._timer.stop()
 
     def forgotten(self) -> None:
         """The server has answered that it does not know this join."""
         if self.is_joined:
-            self._fault(ChannelForgotten(self.topic.name))
+            self._fault(ChannelForgotten(self.topic))
 
     def _let_go(self, error: PhoenixError | None, loss: Loss | None = None) -> None:
         """The current attempt or join is over: nothing of it is heard any more, its pushes are interrupted."""
@@ -384,8 +396,9 @@ class Join:
         if self._evaluation is not None:
             self._evaluation.dispose()
             self._evaluation = None
-        if self.connection is not None and self.join_ref is not None:
-            self.connection.forget_join(self.join_ref)
+        self._stop_limit()
+        if self.joined is None and self.connection is not None and self.join_ref is not None:
+            self.connection.replies.forget(self.join_ref)
         self.connection = self.join_ref = self.joined = None
         self._audience.forget_routes()
         self.pushes.interrupted(error)
@@ -398,17 +411,17 @@ class Join:
         if self._ended:
             return
         self._ended = True
-        self.topic.join = None
+        self._record.join = None
         self._timer.stop()
         self._release.stop()
-        self.topic.happened(event)
+        self._record.happened(event)
         self._let_go(error)
         self.pushes.unsendable(error)
         self._audience.dismiss(error)
         self._attendances.dismiss(error)
-        self.topic.link.release(lingered=True)
+        self._record.link.release(lingered=True)
         if event is ChannelEvent.END:
-            self.topic.forget_if_idle()
+            self._record.forget_if_idle()
 
     def leave(self, error: PhoenixError | None = None) -> None:
         """Leave the topic, without waiting for an answer; held pushes get ``error``, streams complete."""
@@ -422,12 +435,12 @@ class Join:
     def _say_goodbye(self) -> None:
         sent = self.sent_join
         if sent is not None and sent.connection.is_open:
-            sent.connection.leave(sent.join_ref, self.topic.name)
+            sent.connection.leave(sent.join_ref, self.topic)
 
     def taken_over(self) -> SentJoin | None:
         """Another join of the topic replaces this one; returns what the server will end when that one comes."""
         sent = self.sent_join
-        self.end(TakenOver(self.topic.name))
+        self.end(TakenOver(self.topic))
         return sent
 
     @property
@@ -440,6 +453,7 @@ class Join:
     def abandon(self) -> None:
         """Forget everything; the loop was closed under us."""
         self._ended = True
+        self._stop_limit()
         self._timer.stop()
         self._release.stop()
 
@@ -480,7 +494,7 @@ class Join:
             self._fault(self._crash(message))
         else:
             problem = f"an event {message.event!r} that no server sends by itself"
-            self._context.report(MalformedFrame(problem), topic=self.topic.name, event=message.event)
+            self._context.report(MalformedFrame(problem), topic=self.topic, event=message.event)
 
     def _received_stray_reply(self, message: Message) -> None:
         """A reply that nobody awaits is nothing, unless it says that the server does not know this join."""
@@ -490,10 +504,10 @@ class Join:
             if newer and is_unmatched(read_reply(message)):
                 self.forgotten()
         except MalformedFrame as error:
-            self._context.report(error, topic=self.topic.name, event=REPLY)
+            self._context.report(error, topic=self.topic, event=REPLY)
 
     def _crash(self, message: Message) -> ChannelFault:
         try:
-            return ChannelCrashed(self.topic.name, message.payload)
+            return ChannelCrashed(self.topic, message.payload)
         except MalformedFrame:
-            return ChannelCrashed(self.topic.name, None)
+            return ChannelCrashed(self.topic, None)

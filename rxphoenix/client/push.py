@@ -183,6 +183,9 @@ class PendingPush(Subscriber[Any]):
 
     # -- outcomes ------------------------------------------------------------------------------------------------
 
+    def deadline(self) -> None:
+        """It is no join."""
+
     def replied(self, message: Message) -> None:
         """The server has answered."""
         options, join = self._options, self._join

@@ -31,6 +31,10 @@ class Awaiting(Protocol):
         """The join, if it is for one."""
         ...
 
+    def deadline(self) -> float | None:
+        """The monotonic instant at which it times out, for a join: the server does nothing else meanwhile."""
+        ...
+
     def replied(self, message: Message, /) -> None:
         """The reply has come."""
         ...
@@ -56,6 +60,9 @@ class Awaited:
         self.join_ref = join_ref
         self._replied = replied
         self._failed = failed
+
+    def deadline(self) -> None:
+        """It is for no join."""
 
     def replied(self, message: Message) -> None:
         """The reply has come."""
@@ -89,6 +96,11 @@ class Replies:
 
     def __len__(self) -> int:
         return len(self._awaited)
+
+    def last_deadline(self) -> float | None:
+        """The monotonic instant at which the last join that is not answered will have timed out, if there is one."""
+        deadlines = (awaited.deadline() for awaited in self._awaited.values())
+        return max((instant for instant in deadlines if instant is not None), default=None)
 
     def expect(self, ref: str, awaiting: Awaiting) -> None:
         """Hand over the reply to what is sent with a ref, or say that the connection has ended first."""
