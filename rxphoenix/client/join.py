@@ -33,6 +33,7 @@ from rxphoenix.client.audience import JOINED, Audience, Typing
 from rxphoenix.client.connection import Connection
 from rxphoenix.client.join_options import JoinOptions, PresenceEvents
 from rxphoenix.client.joined import Joined, Loss
+from rxphoenix.client.leasable import Leasable
 from rxphoenix.client.limits import Limit
 from rxphoenix.client.patience import seconds_to_wait
 from rxphoenix.client.presence_view import Look
@@ -74,7 +75,7 @@ class SentJoin(NamedTuple):
     join_ref: str
 
 
-class Join:
+class Join(Leasable):
     """One join of one topic.
 
     Arguments:
@@ -83,12 +84,12 @@ class Join:
         predecessor: the join of the same topic that it takes over, which the server ends when this one comes.
     """
 
-    __slots__ = ("_attendances", "_audience", "_context", "_cursor", "_ended", "_evaluation", "_faults",
-                 "_generation", "_joined_before", "_limit", "_loss", "_record", "_release", "_sent", "_timer",
-                 "_tries", "_waits", "connection", "join_ref", "joined", "last_error", "leases", "options",
-                 "predecessor", "pushes", "topic")  # fmt: skip
+    __slots__ = ("_attendances", "_audience", "_cursor", "_evaluation", "_faults", "_generation", "_joined_before",
+                 "_limit", "_loss", "_record", "_sent", "_timer", "_tries", "_waits", "connection", "join_ref",
+                 "joined", "last_error", "options", "predecessor", "topic")  # fmt: skip
 
     def __init__(self, topic: Topic, options: JoinOptions, predecessor: SentJoin | None = None) -> None:
+        super().__init__(topic.context, topic.link.linger, Pushes(topic.options.max_held_pushes))
         self._record = topic
         self.topic = topic.name
         self.predecessor = predecessor
@@ -97,13 +98,9 @@ class Join:
         self.join_ref: str | None = None
         self.joined: Joined | None = None
         self.last_error: PhoenixError | None = None
-        self.leases = 0
-        """How many there are, apart from the pushes that ride on it."""
-        self._context = topic.context
         self._timer = Timer(topic.context)
         self._limit: Limit | None = None
         """The time limit of the attempt that is under way."""
-        self._release = Timer(topic.context)
         self._evaluation: abc.DisposableBase | None = None
         self._faults = 0
         self._tries = 0
@@ -113,10 +110,8 @@ class Join:
         self._joined_before = False
         self._loss: Loss | None = None
         self._cursor = None if options.resume is None else Cursor(options.resume, topic.context)
-        self._ended = False
         self._audience = Audience(topic.context)
         self._attendances = Attendances(topic.context, topic.name, options.presence)
-        self.pushes = Pushes(topic.options.max_held_pushes)
 
     @property
     def is_joined(self) -> bool:
@@ -152,34 +147,6 @@ class Join:
         self.acquire()
         self._audience.forget_routes()  # it may want events that nobody has wanted as presence before
         self._attendances.of(events, is_joined=self.is_joined).observe(look, subscriber, self.release)
-
-    def acquire(self) -> None:
-        """Take a lease."""
-        self.leases += 1
-        self._release.stop()
-
-    def release(self) -> None:
-        """Give a lease back; the last one leaves, once the current dispatch has drained."""
-        self.leases -= 1
-        if not self.leases:
-            self.release_soon()
-
-    def release_soon(self) -> None:
-        """Leave, once the current dispatch has drained, if neither a lease nor a push is left."""
-        if not self._ended:
-            self._context.dispatcher.afterwards(self._linger)
-
-    def _linger(self) -> None:
-        if not (self._is_needed or self._ended):
-            self._release.start(self._record.link.linger, self._leave_if_unneeded)
-
-    def _leave_if_unneeded(self) -> None:
-        if not self._is_needed:
-            self.leave()
-
-    @property
-    def _is_needed(self) -> bool:
-        return bool(self.leases or self.pushes.riding)
 
     # -- joining -------------------------------------------------------------------------------------------------
 
