@@ -444,8 +444,9 @@ class Join(Leasable):
         elif join_ref is not None or self.joined is not None:
             if self._cursor is not None:
                 self._cursor.see(message)
+            is_kept = event in self._attendances.by_event  # before: who is told may come with names of presence
             is_routable = self._audience.tell(message)
-            if event in self._attendances.by_event:
+            if is_kept:
                 self._attendances.received(message)
             return is_routable
         return False

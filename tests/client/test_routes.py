@@ -284,6 +284,24 @@ def test_presence_under_the_names_of_events_takes_them_from_the_short_way(line: 
     assert len(who.values) == 4
 
 
+@pytest.mark.parametrize("earlier", [0, 2])
+def test_presence_that_is_named_while_a_message_is_told_begins_with_the_next_one(line: Line, earlier: int):
+    state = b'["1",null,"room:a","who",{"%b":{"metas":[{"phx_ref":"1"}]}}]'
+    present: list[Any] = []
+
+    def look(payload: Any) -> None:
+        if "ann" in payload:
+            line.socket.channel("room:a", presence_events=PresenceEvents("who", "who_diff")).presence().list_by(
+                lambda key, entry: key
+            ).subscribe(present.append)
+
+    line.room.on("who").subscribe(look)
+    line.write(*[state % b"bob"] * earlier, state % b"ann")
+    assert present == []
+    line.write(state % b"cid")
+    assert present == [("cid",)]
+
+
 def test_an_event_with_the_name_of_a_join_is_none_of_an_application(line: Line):
     joined = line.marbles.observe(line.room.joined)
     frame = b'["1",null,"room:a","phx_join",{}]'
