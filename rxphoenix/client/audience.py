@@ -150,13 +150,13 @@ class Audience:
                 for group in readers:
                     group.tell(message, self._context)
             if some is None:
-                return readers is not None
+                return readers is not None and len(readers) == 1 and None not in observers
             payload = message.payload
         except MalformedFrame as error:
             self._context.report(error, topic=message.topic, event=event)
             return False
         deliver(some, payload)
-        return True
+        return readers is None and None not in observers
 
     def announce(self, joined: object) -> None:
         """Hand an accepted join to those who observe it now; whoever comes before they are told is told of it apart."""

@@ -40,7 +40,6 @@ from rxphoenix.client.presence_view import Look
 from rxphoenix.client.pushes import Pushes
 from rxphoenix.client.reply import is_unmatched, read_reply
 from rxphoenix.client.resume import Cursor
-from rxphoenix.client.routes import Route
 from rxphoenix.client.subjects import Subscriber
 from rxphoenix.client.timer import TOLERANCE, Timer
 from rxphoenix.errors import (
@@ -426,30 +425,27 @@ class Join(Leasable):
 
     # -- receiving -----------------------------------------------------------------------------------------------
 
-    def route(self, event: str, head: bytes, by_head: dict[bytes, Route]) -> None:
-        """Lead from the head of a message that has just been received straight to who is told, if that is all."""
-        if self._cursor is None and event not in self._attendances.by_event:
-            self._audience.route(event, head, by_head)
-
-    def received(self, message: Message) -> bool:
+    def received(self, message: Message) -> Audience | None:
         """A message of this topic has come: route it, unless it belongs to another join.
 
-        Returns whether there may be a short way of the next one like it.
+        Returns who may know a short way of the next one like it.
         """
         join_ref, event = message.join_ref, message.event
         if join_ref is not None and join_ref != self.join_ref:
-            return False
+            return None
         if event[:4] == RESERVED_PREFIX:
             self._received_reserved(message)
         elif join_ref is not None or self.joined is not None:
             if self._cursor is not None:
                 self._cursor.see(message)
-            is_kept = event in self._attendances.by_event  # before: who is told may come with names of presence
+            attendances = self._attendances
+            is_kept = event in attendances.by_event  # before: who is told may come with names of presence
             is_routable = self._audience.tell(message)
             if is_kept:
-                self._attendances.received(message)
-            return is_routable
-        return False
+                attendances.received(message)
+            elif is_routable and self._cursor is None and event not in attendances.by_event:
+                return self._audience
+        return None
 
     def _received_reserved(self, message: Message) -> None:
         if message.event == REPLY and message.ref is not None:

@@ -105,14 +105,14 @@ class Routes:
             try:
                 payload: Any = _UNREAD
                 subscribers: tuple[Subscriber[Any], ...] = ()
-                if type(event) is Frame and by_head:
+                if type(event) is Frame and by_head and not messages.subscribers:
                     data = event.data
                     route = by_head.get(data[:size])
                     if route is None:
                         end = data.find(b"{", 0, _LONGEST_HEAD)
                         route = by_head.get(data[:end]) if end > 0 else None
                         size = size if route is None else end
-                    if route is not None and data[-1] == _END and not event.binary and not messages.subscribers:
+                    if route is not None and data[-1] == _END and not event.binary:
                         read, subscribers = route.read, route.subscribers
                         try:
                             payload = read(data[size:-1] if len(data) < LARGE else memoryview(data)[size:-1])
@@ -138,7 +138,9 @@ class Routes:
 
     def remember(self, taken_by: Routed, message: Message, frame: Frame) -> None:
         """Let the next messages that begin like one that has gone the long way go the short way, if they can."""
-        if not self._is_usable or frame.binary or message.ref is not None:  # the next one will have another ref
+        if not self._is_usable or self._messages.subscribers or frame.binary:
+            return
+        if message.ref is not None:  # the next one will have another
             return
         data = frame.data
         if type(data) is not bytes:  # a transport of a user's own may hand on text, which can be decoded as well

@@ -285,7 +285,7 @@ class Topics:
         topic = self._topics.get(message.topic)
         join = None if topic is None else topic.join
         if join is not None:
-            return join if join.received(message) else None
+            return join.received(message)
         if message.join_ref is None and not is_reserved(message.event) and not self._is_leaving(message.topic):
             problem = f"a message for topic {message.topic!r}, which is not joined here"
             self.context.report(MalformedFrame(problem), topic=message.topic, event=message.event)
