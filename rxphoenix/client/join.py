@@ -97,7 +97,7 @@ class Join(Leasable):
         self.join_ref: str | None = None
         self.joined: Joined | None = None
         self.last_error: PhoenixError | None = None
-        self._timer = Timer(topic.context)
+        self._timer: Timer | None = None
         self._limit: Limit | None = None
         """The time limit of the attempt that is under way."""
         self._evaluation: abc.DisposableBase | None = None
@@ -159,7 +159,7 @@ class Join(Leasable):
             self._waits = True
             self._record.happened(ChannelEvent.WAIT)
             self._record.link.acquire()
-            self._timer.start(wait, self._rejoin)
+            self._rejoin_after(wait)
         else:
             self._record.happened(ChannelEvent.JOIN)
             self._record.link.acquire()
@@ -171,10 +171,19 @@ class Join(Leasable):
         """A connection is open: join on it."""
         if self._waits:
             return
-        self._timer.stop()
+        self._stop_waiting()
         if self._record.state is ChannelState.ERRORED:
             self._record.happened(ChannelEvent.JOIN)
         self._send(connection)
+
+    def _rejoin_after(self, seconds: float) -> None:
+        if self._timer is None:
+            self._timer = Timer(self._context)
+        self._timer.start(seconds, self._rejoin)
+
+    def _stop_waiting(self) -> None:
+        if self._timer is not None:
+            self._timer.stop()
 
     def _rejoin(self) -> None:
         self._waits = False
@@ -267,24 +276,24 @@ class Join(Leasable):
 
     def replied(self, message: Message) -> None:
         """The server has answered."""
-        assert self.connection is not None and self.join_ref is not None
-        self.connection.join_answered(self.join_ref)
+        connection, join_ref = self.connection, self.join_ref
+        assert connection is not None and join_ref is not None
+        connection.join_answered(join_ref)
         try:
             reply = read_reply(message)
         except MalformedFrame as error:
             self._context.report(error, topic=self.topic, event=JOIN)
             return
         if reply.status == "ok":
-            self._accepted(reply.response)
+            self._accepted(connection, join_ref, reply.response)
         elif reply.response == {"reason": "join crashed"}:
             self._fault(JoinCrashed(self.topic, reply.response))
         else:
             self._refused(reply.response)
 
-    def _accepted(self, response: Payload) -> None:
-        assert self.connection is not None and self.join_ref is not None
+    def _accepted(self, connection: Connection, join_ref: str, response: Payload) -> None:
         self._stop_limit()
-        gap = None if self._loss is None else self._loss.made_good(self._context, self._cursor)
+        gap = None if self._loss is None else self._loss.made_good(self._cursor)
         self.joined = Joined(response, self._joined_before, self._tries, gap)
         self._loss = None
         self._joined_before = True
@@ -293,7 +302,7 @@ class Join(Leasable):
         self._record.accepted()
         self._record.happened(ChannelEvent.ACCEPTED)
         self._audience.announce(self.joined)
-        self.pushes.joined(self.connection, self.join_ref)
+        self.pushes.joined(connection, join_ref)
 
     # -- what goes wrong -----------------------------------------------------------------------------------------
 
@@ -330,7 +339,7 @@ class Join(Leasable):
         if seconds is not None:
             if self._waits:
                 self._context.report(error, topic=self.topic)
-            self._timer.start(spread(seconds, self._record.options.random), self._rejoin)
+            self._rejoin_after(spread(seconds, self._record.options.random))
             return
         self._record.pause(error)
         if isinstance(error, JoinRefused):
@@ -345,7 +354,7 @@ class Join(Leasable):
         self._let_go(loss.error, loss)
         self._record.happened(ChannelEvent.FAULT)
         if not self._waits:
-            self._timer.stop()
+            self._stop_waiting()
 
     def forgotten(self) -> None:
         """The server has answered that it does not know this join."""
@@ -378,8 +387,8 @@ class Join(Leasable):
             return
         self._ended = True
         self._record.join = None
-        self._timer.stop()
-        self._release.stop()
+        self._stop_waiting()
+        self._stop_lingering()
         self._record.happened(event)
         self._let_go(error)
         self.pushes.unsendable(error)
@@ -420,8 +429,8 @@ class Join(Leasable):
         """Forget everything; the loop was closed under us."""
         self._ended = True
         self._stop_limit()
-        self._timer.stop()
-        self._release.stop()
+        self._stop_waiting()
+        self._stop_lingering()
 
     # -- receiving -----------------------------------------------------------------------------------------------
 

@@ -64,14 +64,14 @@ class Loss:
         error: what ended the join.
     """
 
-    __slots__ = ("_at", "_since", "error")
+    __slots__ = ("_at", "_clock", "_since", "error")
 
     def __init__(self, context: Context, error: PhoenixError) -> None:
         self._since = context.scheduler.now
-        self._at = context.clock.monotonic()
+        self._clock = context.clock
+        self._at = self._clock.monotonic()
         self.error = error
 
-    def made_good(self, context: Context, cursor: Cursor | None) -> Gap:
+    def made_good(self, cursor: Cursor | None) -> Gap:
         """The gap that ends now."""
-        seconds = context.clock.elapsed(self._at)
-        return Gap(self._since, seconds, self.error, None if cursor is None else cursor.carried)
+        return Gap(self._since, self._clock.elapsed(self._at), self.error, None if cursor is None else cursor.carried)

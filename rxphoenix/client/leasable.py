@@ -29,13 +29,13 @@ class Leasable:
         """How many there are, apart from the pushes."""
         self._context = context
         self._linger = linger
-        self._release = Timer(context)
+        self._release: Timer | None = None
         self._ended = False
 
     def acquire(self) -> None:
         """Take a lease."""
         self.leases += 1
-        self._release.stop()
+        self._stop_lingering()
 
     def release(self) -> None:
         """Give a lease back; the last one leaves, once the current dispatch has drained."""
@@ -50,7 +50,13 @@ class Leasable:
 
     def _begin_to_linger(self) -> None:
         if not (self._is_needed or self._ended):
+            if self._release is None:
+                self._release = Timer(self._context)
             self._release.start(self._linger, self._leave_if_unneeded)
+
+    def _stop_lingering(self) -> None:
+        if self._release is not None:
+            self._release.stop()
 
     def _leave_if_unneeded(self) -> None:
         if not self._is_needed:
