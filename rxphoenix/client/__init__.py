@@ -15,6 +15,7 @@ Each file holds one concept::
     reply.py       reading the reply in a message
     heartbeat.py   telling a dead link from a silent one
     topic.py       everything kept about one topic while something lives there
+    leasable.py    what is kept while somebody needs it
     join.py        one join of a topic, over as many connections as it takes
     channel.py     what a user holds for a topic: streams, pushes, leaving
     pushes.py      the pushes of one join: held, and sent

@@ -54,7 +54,6 @@ from rxphoenix.errors import (
     ProviderFailed,
     RejoinGivenUp,
     TakenOver,
-    UnencodablePayload,
 )
 from rxphoenix.protocol.backoff import REJOIN_DELAY, Delay, spread
 from rxphoenix.protocol.lifecycle import ChannelEvent, ChannelState
@@ -88,7 +87,7 @@ class Join(Leasable):
                  "joined", "last_error", "options", "predecessor", "topic")  # fmt: skip
 
     def __init__(self, topic: Topic, options: JoinOptions, predecessor: SentJoin | None = None) -> None:
-        super().__init__(topic.context, topic.link.linger, Pushes(topic.options.max_held_pushes))
+        super().__init__(topic.context, topic.link.linger)
         self._record = topic
         self.topic = topic.name
         self.predecessor = predecessor
@@ -146,6 +145,13 @@ class Join(Leasable):
         self.acquire()
         self._audience.forget_routes()  # it may want events that nobody has wanted as presence before
         self._attendances.of(events, is_joined=self.is_joined).observe(look, subscriber, self.release)
+
+    def begin_pushes(self) -> Pushes:
+        """Let pushes ride on it, from now on."""
+        pushes = self.pushes = Pushes(self._record.options.max_held_pushes)
+        if self.joined is not None and self.connection is not None and self.join_ref is not None:
+            pushes.joined(self.connection, self.join_ref)
+        return pushes
 
     # -- joining -------------------------------------------------------------------------------------------------
 
@@ -225,10 +231,8 @@ class Join(Leasable):
         payload: EncodedPayload = params
         if self._cursor is not None:
             try:
-                payload = self._record.options.serializer.encode_payload(self._cursor.added_to(params))
-            except UnencodablePayload as raised:
-                error = ProviderFailed("resume", "returned a cursor that cannot be written")
-                error.__cause__ = raised
+                payload = self._cursor.added_to(params, self._record.options.serializer)
+            except ProviderFailed as error:
                 self._fault_soon(error, self._generation)
                 return
         self.connection = connection
@@ -302,7 +306,8 @@ class Join(Leasable):
         self._record.accepted()
         self._record.happened(ChannelEvent.ACCEPTED)
         self._audience.announce(self.joined)
-        self.pushes.joined(connection, join_ref)
+        if self.pushes is not None:
+            self.pushes.joined(connection, join_ref)
 
     # -- what goes wrong -----------------------------------------------------------------------------------------
 
@@ -376,7 +381,8 @@ class Join(Leasable):
             self.connection.replies.forget(self.join_ref)
         self.connection = self.join_ref = self.joined = None
         self._audience.forget_routes()
-        self.pushes.interrupted(error)
+        if self.pushes is not None:
+            self.pushes.interrupted(error)
         self._attendances.lost()
 
     # -- ending --------------------------------------------------------------------------------------------------
@@ -391,7 +397,8 @@ class Join(Leasable):
         self._stop_lingering()
         self._record.happened(event)
         self._let_go(error)
-        self.pushes.unsendable(error)
+        if self.pushes is not None:
+            self.pushes.unsendable(error)
         self._audience.dismiss(error)
         self._attendances.dismiss(error)
         self._record.link.release(lingered=True)
@@ -403,7 +410,7 @@ class Join(Leasable):
         if self._ended:
             return
         self._say_goodbye()
-        if error is not None:
+        if error is not None and self.pushes is not None:
             self.pushes.unsendable(error)
         self.end(None)
 

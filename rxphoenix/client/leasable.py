@@ -18,13 +18,13 @@ class Leasable:
     Arguments:
         context: the surroundings of the socket.
         linger: seconds that it outlives the last need.
-        pushes: those that ride on it.
     """
 
     __slots__ = ("_context", "_ended", "_linger", "_release", "leases", "pushes")
 
-    def __init__(self, context: Context, linger: float, pushes: Pushes) -> None:
-        self.pushes = pushes
+    def __init__(self, context: Context, linger: float) -> None:
+        self.pushes: Pushes | None = None
+        """Those that ride on it, from the first one on."""
         self.leases = 0
         """How many there are, apart from the pushes."""
         self._context = context
@@ -64,7 +64,7 @@ class Leasable:
 
     @property
     def _is_needed(self) -> bool:
-        return bool(self.leases or self.pushes.riding)
+        return self.leases > 0 or (self.pushes is not None and bool(self.pushes.riding))
 
     def leave(self) -> None:
         """Nobody needs it any more."""

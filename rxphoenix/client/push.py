@@ -144,8 +144,9 @@ class PendingPush(Subscriber[Any]):
 
     def _board(self, join: Join) -> None:
         self._join = join
-        if not join.pushes.take(self):
-            full = PushBufferFull(self._options.topic, self._options.event, join.pushes.most)
+        pushes = join.pushes or join.begin_pushes()
+        if not pushes.take(self):
+            full = PushBufferFull(self._options.topic, self._options.event, pushes.most)
             self.context.deliver_soon(partial(self._fail, full))
 
     # -- what the join tells us ----------------------------------------------------------------------------------
@@ -243,7 +244,8 @@ class PendingPush(Subscriber[Any]):
             self._limit.waiting.pop(self, None)
         if self._connection is not None and self._ref is not None:
             self._connection.replies.forget(self._ref)
-        join.pushes.riding.pop(self, None)
+        if join.pushes is not None:
+            join.pushes.riding.pop(self, None)
         if not join.leases:
             join.release_soon()
 

@@ -70,9 +70,8 @@ class Pushes:
         """The join or its connection is over: nobody will answer what was sent."""
         if self._connection is not None:
             self._connection = None
-            if self.riding:
-                for push in self._all_gone():
-                    push.interrupted(error)
+            for push in self._all_gone():
+                push.interrupted(error)
 
     def unsendable(self, error: PhoenixError | None) -> None:
         """The join is not coming: what was held will not be sent, and hears why."""

@@ -13,7 +13,9 @@ from typing import Any, cast
 import msgspec
 
 from rxphoenix.client.context import Context
+from rxphoenix.errors import ProviderFailed, UnencodablePayload
 from rxphoenix.protocol.message import Message
+from rxphoenix.protocol.serializer import EncodedPayload, Serializer
 
 __all__ = ["Cursor", "Resume", "check_resumable"]
 
@@ -80,10 +82,14 @@ class Cursor:
         if value is not None:
             self.value = value
 
-    def added_to(self, params: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Join params with the cursor, if there is one."""
+    def added_to(self, params: Mapping[str, Any], serializer: Serializer) -> EncodedPayload:
+        """Join params with the cursor, if there is one, encoded; raises ``ProviderFailed`` if it cannot be written."""
         self.carried = self.value
-        return params if self.value is None else {**params, self._resume.param: self.value}
+        with_cursor = params if self.value is None else {**params, self._resume.param: self.value}
+        try:
+            return serializer.encode_payload(with_cursor)
+        except UnencodablePayload as error:
+            raise ProviderFailed("resume", "returned a cursor that cannot be written") from error
 
 
 def check_resumable(params: Any) -> Mapping[str, Any]:
