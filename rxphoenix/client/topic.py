@@ -72,12 +72,9 @@ class Topic:
 
     def happened(self, event: ChannelEvent) -> None:
         """Let the lifecycle take its course."""
-        self._become(CHANNEL[self.state, event])
-
-    def _become(self, state: ChannelState) -> None:
-        self.state = state
+        self.state = CHANNEL[self.state, event]
         if self._watched is not None:
-            self._watched.set(state)
+            self._watched.set(self.state)
 
     def watch(self, subscriber: Subscriber[ChannelState]) -> None:
         """Attach an observer of the state."""
@@ -187,7 +184,9 @@ class Topic:
             self.join.abandon()
         self.join = None
         self._leavings = ()
-        self._become(ChannelState.CLOSED)
+        self.state = ChannelState.CLOSED
+        if self._watched is not None:
+            self._watched.set(self.state)
         self.forget_if_idle()
 
 
