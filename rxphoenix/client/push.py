@@ -233,7 +233,8 @@ class PendingPush(Subscriber[Any]):
         self.context.dispatcher.emit(self.error, error)
 
     def _release(self) -> None:
-        self._settle()
+        if hasattr(self, "_join"):  # else its loop has never got to it
+            self._settle()
 
     def _settle(self) -> None:
         """Nothing more will come of it: no place, no timer, no reply."""
@@ -244,6 +245,7 @@ class PendingPush(Subscriber[Any]):
             self._limit.waiting.pop(self, None)
         if self._connection is not None and self._ref is not None:
             self._connection.replies.forget(self._ref)
+            self._connection = None
         if join.pushes is not None:
             join.pushes.riding.pop(self, None)
         if not join.leases:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from reactivex import operators as ops
+from reactivex.scheduler.eventloop import AsyncIOThreadSafeScheduler
 
 from rxphoenix import (
     ChannelState,
@@ -67,6 +68,16 @@ def test_dispose_after_the_loop_is_gone_does_nothing_and_raises_nothing() -> Non
     asyncio.run(take())
     for lease in leases:
         lease.dispose()
+
+
+def test_a_push_that_its_loop_has_not_got_to_when_it_is_closed_can_be_disposed() -> None:
+    loop = asyncio.new_event_loop()
+    socket = Socket("ws://localhost:9/socket", scheduler=AsyncIOThreadSafeScheduler(loop))
+    subscription = socket.channel("room:a").push("echo").pipe(ops.do_action(print)).subscribe(print, print)
+    loop.close()
+    subscription.dispose()
+    subscription.dispose()
+    socket.close()
 
 
 @pytest.mark.parametrize("turns", range(12))
