@@ -128,6 +128,7 @@ class Connection:
         self.replies = Replies(context)
         self._departures = Departures()
         self._subscribed = False
+        self._now = context.clock.monotonic
         self._answered_join = ("0", 0.0)
         self.is_open = False
         self.counts_before: tuple[int, int] = (0, 0)
@@ -265,7 +266,7 @@ class Connection:
 
     def join_answered(self, ref: str) -> None:
         """Note the answer: the server now works on the next join, whose clock begins anew."""
-        self._answered_join = (ref, self._context.clock.monotonic())
+        self._answered_join = (ref, self._now())
 
     def clock_start(self, ref: str, sent: float) -> float:
         """When the clock of a join began: when it was sent, or when an earlier join was answered."""

@@ -303,7 +303,7 @@ class Join(Leasable):
         self._joined_before = True
         self._faults = self._tries = 0
         self.last_error = None
-        self._record.accepted()
+        self._record.refusals = 0
         self._record.happened(ChannelEvent.ACCEPTED)
         self._audience.announce(self.joined)
         if self.pushes is not None:

@@ -52,8 +52,8 @@ class Topic:
         name: the topic.
     """
 
-    __slots__ = ("_leavings", "_not_before", "_pause", "_refusals", "_watched", "context", "join", "link", "name",
-                 "options", "state", "topics")  # fmt: skip
+    __slots__ = ("_leavings", "_not_before", "_pause", "_watched", "context", "join", "link", "name",
+                 "options", "refusals", "state", "topics")  # fmt: skip
 
     def __init__(self, topics: Topics, name: str) -> None:
         self.topics = topics
@@ -67,7 +67,8 @@ class Topic:
         """The state as a stream, once somebody watches it."""
         self._not_before = 0.0
         self._pause: Timer | None = None
-        self._refusals = 0
+        self.refusals = 0
+        """How many there were since the last join that was accepted."""
         self._leavings: tuple[Leaving, ...] = ()
 
     def happened(self, event: ChannelEvent) -> None:
@@ -119,16 +120,12 @@ class Topic:
 
     def pause(self, error: PhoenixError) -> None:
         """After a refusal nobody joins for a while, whoever asks, so that a bare ``retry()`` does no harm."""
-        self._refusals += 1
-        seconds = spread(REJOIN_DELAY(self._refusals, error) or 0.0, self.options.random)
+        self.refusals += 1
+        seconds = spread(REJOIN_DELAY(self.refusals, error) or 0.0, self.options.random)
         self._not_before = self.context.clock.monotonic() + seconds
         if self._pause is None:
             self._pause = Timer(self.context)
         self._pause.start(seconds, self.forget_if_idle)
-
-    def accepted(self) -> None:
-        """A join was accepted: earlier refusals are forgotten."""
-        self._refusals = 0
 
     def leave(self, on_left: Callable[[], object], timeout: float) -> None:
         """End the join for everybody, and call ``on_left`` when the server has acknowledged, or will not.
