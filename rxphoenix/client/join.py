@@ -177,7 +177,8 @@ class Join(Leasable):
         """A connection is open: join on it."""
         if self._waits:
             return
-        self._stop_waiting()
+        if self._timer is not None:
+            self._timer.stop()
         if self._record.state is ChannelState.ERRORED:
             self._record.happened(ChannelEvent.JOIN)
         self._send(connection)
@@ -250,7 +251,8 @@ class Join(Leasable):
             self._fault_soon(error, self._generation)
 
     def _begin_limit(self, seconds: float) -> None:
-        self._stop_limit()
+        if self._limit is not None:
+            self._stop_limit()
         self._limit = limit = self._context.limits.begin(self, seconds)
         self._sent = limit.now()
 
@@ -358,8 +360,8 @@ class Join(Leasable):
         """The connection was lost, or an attempt to connect failed: wait for the next one."""
         self._let_go(loss.error, loss)
         self._record.happened(ChannelEvent.FAULT)
-        if not self._waits:
-            self._stop_waiting()
+        if self._timer is not None and not self._waits:
+            self._timer.stop()
 
     def forgotten(self) -> None:
         """The server has answered that it does not know this join."""
@@ -376,7 +378,8 @@ class Join(Leasable):
         if self._evaluation is not None:
             self._evaluation.dispose()
             self._evaluation = None
-        self._stop_limit()
+        if self._limit is not None:
+            self._stop_limit()
         if self.joined is None and self.connection is not None and self.join_ref is not None:
             self.connection.replies.forget(self.join_ref)
         self.connection = self.join_ref = self.joined = None

@@ -125,10 +125,13 @@ class Replies:
 
     def came(self, message: Message) -> bool:
         """Hand over a reply, or report one that is about something else; tells whether its ref is awaited."""
-        ref, join_ref = message.ref, message.join_ref
-        awaited = None if ref is None else self._awaited.get(ref)
-        if ref is None or awaited is None:
+        ref = message.ref
+        if ref is None:
             return False
+        awaited = self._awaited.get(ref)
+        if awaited is None:
+            return False
+        join_ref = message.join_ref
         # no join is named by serializer 1.0.0, and where the server does not know the one that was asked about
         if message.topic == awaited.topic and (join_ref is None or join_ref == awaited.join_ref):
             del self._awaited[ref]

@@ -110,13 +110,14 @@ class Writer:
         unfinished, self._unfinished = self._unfinished, None
         if unfinished is not None:
             await _rest(*unfinished)
-        with _gathered(self._ws):
-            while self._waiting:
-                outgoing = self._waiting.popleft()
+        waiting, begun = self._waiting, self._begun
+        with _gathered(self._ws) as send_frame:
+            while waiting:
+                outgoing = waiting.popleft()
                 if isinstance(outgoing, CloseRequest):
                     break
-                self._begun(len(outgoing.data))
-                await self._ws.send_frame(outgoing.data, _BINARY if outgoing.binary else _TEXT)
+                begun(len(outgoing.data))
+                await send_frame(outgoing.data, _BINARY if outgoing.binary else _TEXT)
             else:
                 return False
         await self._ws.close(code=outgoing.code or 1000, message=outgoing.reason.encode())
@@ -153,16 +154,20 @@ class _Gathering:
 
 
 @contextmanager
-def _gathered(ws: Any) -> Generator[None]:
-    """Gather what is written to a WebSocket of aiohttp's, where its transport is where we know it to be."""
+def _gathered(ws: Any) -> Generator[Callable[[bytes, aiohttp.WSMsgType], Coroutine[Any, Any, None]]]:
+    """Gather what is written to a WebSocket of aiohttp's, where its transport is where we know it to be.
+
+    Yields:
+        What writes a frame.
+    """
     writer = getattr(ws, "_writer", None)
     transport = getattr(writer, "transport", None)
     if writer is None or transport is None:
-        yield
+        yield ws.send_frame
         return
     writer.transport = gathering = _Gathering(transport)
     try:
-        yield
+        yield getattr(writer, "send_frame", ws.send_frame)
     finally:
         writer.transport = transport
         gathering.flush()
