@@ -223,10 +223,13 @@ class PicoConnection(Carrier, picows.WSListener):
     def _take(self, transport: picows.WSTransport, frame: picows.WSFrame) -> None:
         if self._is_broken:  # picows goes on with what came together with the frame that broke a rule
             return
-        self._is_broken, self._straight = True, None
-        self._take_valid(transport, frame)
-        self._is_broken = False
-        self._go_straight()
+        try:
+            self._take_valid(transport, frame)
+        except Exception:
+            self._is_broken = True
+            raise
+        finally:
+            self._go_straight()
 
     def _take_valid(self, transport: picows.WSTransport, frame: picows.WSFrame) -> None:
         kind = frame.msg_type

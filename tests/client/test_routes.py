@@ -142,6 +142,16 @@ def test_a_type_is_read_straight_from_the_frame(line: Line, of: Any):
                            for celsius in (20.5, 21, 22)]  # fmt: skip
 
 
+@pytest.mark.parametrize("of", [Reading, Model])
+def test_a_type_is_read_from_a_large_frame_too_and_what_does_not_fit_is_reported(line: Line, of: Any):
+    news = line.marbles.observe(line.room.on("news", type=of))
+    pad = b'"' + b"x" * 10_000 + b'"'
+    frames = [NEWS % (b'{"pad":%b,"celsius":%b}' % (pad, celsius)) for celsius in (b"20.5", b"21", b'"warm"', b"NaN")]
+    assert line.write(*frames) == 3  # the first, and those that say what is wrong
+    assert news.values == [of(celsius=20.5), of(celsius=21)]
+    assert [type(fault.error) for fault in line.errors.values] == [PayloadMismatch, MalformedFrame]
+
+
 def test_observers_share_a_payload_and_one_that_raises_keeps_nobody_from_it(line: Line):
     def broken(payload: Any) -> None:
         raise ValueError(payload["n"])

@@ -288,7 +288,7 @@ def test_unprintable_symbols_are_replaced():
 
 
 def test_there_are_symbols_enough():
-    drawing = Drawing(tuple(Next(at * 1_000, [at]) for at in range(600)))
+    drawing = Drawing(tuple(Next(at * 1_000, [at]) for at in range(2_000)))
     assert parse(render(drawing), legend(drawing)) == drawing
 
 

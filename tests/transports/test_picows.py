@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import logging
+from typing import Any, cast
 
 import aiohttp
+import picows
 import pytest
 from aiohttp import web
 
 from rxphoenix import ConnectionRefused, Frame, PicoWebSocket
+from rxphoenix.transports.carrier import Callbacks
+from rxphoenix.transports.pico_connection import PicoConnection, PicoOptions
 from tests.transports.peers import Listener, accept_websocket, for_ever, request_to, tcp_server, websocket_server
 
 
@@ -115,3 +119,28 @@ async def test_frames_of_any_size_go_both_ways_also_in_parts(size: int):
         send(Frame(b"x" * size, binary=True))
         assert await listener.frame() == Frame(b"x" * size, binary=True)
         listener.subscription.dispose()
+
+
+@pytest.mark.parametrize("binary", [False, True])
+async def test_ctrl_c_out_of_an_observer_does_not_make_a_connection_deaf(binary: bool):
+    heard: list[bytes] = []
+
+    def on_next(event: object) -> None:
+        assert isinstance(event, Frame)
+        heard.append(event.data)
+        if len(heard) == 1:
+            raise KeyboardInterrupt
+
+    options = PicoOptions(1024, 1024, ssl=True, proxy=None, trust_env=False)
+    request = request_to("ws://127.0.0.1:1/socket")
+    connection = PicoConnection(options, request, Callbacks(on_next, lambda error: None, lambda: None))
+    transport: Any = None  # which only a close frame is looked up in
+    kind = picows.WSMsgType.BINARY if binary else picows.WSMsgType.TEXT
+
+    def comes(data: bytes) -> None:
+        connection.on_ws_frame(transport, cast("Any", picows.picows)._make_test_ws_frame(kind, data, True, False))
+
+    with pytest.raises(KeyboardInterrupt):
+        comes(b"a")
+    comes(b"b")
+    assert heard == [b"a", b"b"]
