@@ -73,9 +73,12 @@ class Topic:
 
     def happened(self, event: ChannelEvent) -> None:
         """Let the lifecycle take its course."""
-        self.state = CHANNEL[self.state, event]
+        self._become(CHANNEL[self.state, event])
+
+    def _become(self, state: ChannelState) -> None:
+        self.state = state
         if self._watched is not None:
-            self._watched.set(self.state)
+            self._watched.set(state)
 
     def watch(self, subscriber: Subscriber[ChannelState]) -> None:
         """Attach an observer of the state."""
@@ -181,9 +184,7 @@ class Topic:
             self.join.abandon()
         self.join = None
         self._leavings = ()
-        self.state = ChannelState.CLOSED
-        if self._watched is not None:
-            self._watched.set(self.state)
+        self._become(ChannelState.CLOSED)
         self.forget_if_idle()
 
 
