@@ -61,7 +61,7 @@ class Clock:
 
     def elapsed(self, since: float) -> float:
         """Seconds since an instant of ``monotonic()``, to the microsecond, so that virtual time gives round numbers."""
-        return round((self.monotonic() - since) * 1e6) / 1e6  # sooner than round(..., 6), and the same
+        return round((self.monotonic() - since) * 1e6) / 1e6  # sooner than round(..., 6), and the same but for halves
 
     def wall(self) -> float:
         """Seconds since the epoch, as the scheduler sees it."""
