@@ -16,6 +16,7 @@ from typing import Any
 from uuid import uuid4
 
 import panel as _panel
+from panel.io.resources import LOCAL_DIST
 from panel.template.base import BaseTemplate
 
 from rxphoenix.dashboard.page import sheet
@@ -32,8 +33,11 @@ _GRACE = 1.0
 _TURN = 0.02
 """Seconds between two looks at whether a browser has said goodbye."""
 
-_UNUSED = 1000
-"""Milliseconds after which a page that was closed is forgotten, and its pieces watch no longer."""
+_LOADING = 30_000
+"""Milliseconds that a browser has to load a page, before what the page shows is forgotten."""
+
+_LOOK = 500
+"""Milliseconds between two looks at what is to be forgotten."""
 
 
 class PageServer:
@@ -88,7 +92,7 @@ class PageServer:
         handler = signal.getsignal(signal.SIGINT)
         try:
             self._server = panel.serve(
-                lambda: _on_a_sheet(self._page()),
+                lambda: _set_up(self._page),
                 port=self._port,
                 address=_HOST,
                 title=self._title,
@@ -96,8 +100,8 @@ class PageServer:
                 start=False,
                 verbose=False,
                 server_id=self._id,
-                check_unused_sessions_milliseconds=_UNUSED // 2,
-                unused_session_lifetime_milliseconds=_UNUSED,
+                check_unused_sessions_milliseconds=_LOOK,
+                unused_session_lifetime_milliseconds=_LOADING,
             )
         finally:
             if threading.current_thread() is threading.main_thread():
@@ -148,5 +152,13 @@ class PageServer:
         await self.stop()
 
 
-def _on_a_sheet(page: Any) -> Any:
-    return page if isinstance(page, BaseTemplate) else sheet(panel.panel(page))
+def _set_up(page: Callable[[], object]) -> Any:
+    document = panel.state.curdoc
+    # A page whose server was restarted while it loaded, or which took too long, is made anew for its WebSocket. Panel
+    # says where its styles are only to who asks for the page, and would send others to a server elsewhere.
+    document.template_variables["dist_url"] = LOCAL_DIST
+    # Once it has been shown there is nothing to wait for: it is forgotten, and its pieces watch no longer, when it is
+    # closed.
+    panel.state.onload(lambda: document.session_context.session.request_expiration())
+    shown: Any = page()
+    return shown if isinstance(shown, BaseTemplate) else sheet(panel.panel(shown))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -40,7 +40,9 @@ async def browsers() -> AsyncIterator[Browser]:
 
 
 @asynccontextmanager
-async def pages(browser: Browser, url: str, **settings: Any) -> AsyncIterator[Page]:
+async def pages(
+    browser: Browser, url: str, *, before: Callable[[Page], Awaitable[object]] | None = None, **settings: Any
+) -> AsyncIterator[Page]:
     """A page at an address, in a browser of its own as far as it knows.
 
     It has asked nobody but this machine for anything, and nothing has gone wrong in it.
@@ -48,6 +50,7 @@ async def pages(browser: Browser, url: str, **settings: Any) -> AsyncIterator[Pa
     Arguments:
         browser: the browser.
         url: the address.
+        before: what is done to the page before it goes there.
         settings: those of Playwright's ``new_context``.
     """
     context = await browser.new_context(**settings)
@@ -57,12 +60,14 @@ async def pages(browser: Browser, url: str, **settings: Any) -> AsyncIterator[Pa
     try:
         page = await context.new_page()
         page.set_default_timeout(PATIENCE)
+        if before is not None:
+            await before(page)
         await page.goto(url)
         yield page
     finally:
         await context.close()
-    assert elsewhere == []
-    assert wrong == []
+    assert not elsewhere, f"asked elsewhere: {elsewhere}"
+    assert not wrong, f"went wrong: {wrong}"
 
 
 def _is_here(url: str) -> bool:

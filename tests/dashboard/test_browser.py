@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import panel
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Locator, Page, expect
+from playwright.async_api import Browser, Locator, Page, Route, expect
 
 from rxphoenix import Socket
 from rxphoenix.dashboard import PageServer, dashboard, message_log, rate_chart, state_timeline
@@ -241,6 +241,65 @@ async def test_several_pages_are_open_and_the_last_one_closed_leaves(browser: Br
             assert house.joined.qsize() == 1
         async with asyncio.timeout(PATIENCE / 1000):
             assert await house.left.get() == "room:a"
+
+
+def loads_slowly(meanwhile: Callable[[], Awaitable[object]]) -> Callable[[Page], Awaitable[object]]:
+    """A page gets nothing more until something is done."""
+    done: list[asyncio.Future[object]] = []
+
+    async def hold(route: Route) -> None:
+        if not done:
+            done.append(asyncio.ensure_future(meanwhile()))
+        await done[0]
+        await route.continue_()
+
+    return lambda page: page.route("**/static/**", hold)
+
+
+async def test_what_a_page_shows_is_there_until_it_has_loaded_and_no_longer_than_it_is_open(
+    browser: Browser, house: House
+) -> None:
+    topics = iter(("room:a", "room:b"))
+    async with PageServer(lambda: message_log(house.socket.channel(next(topics))), port=0) as server:
+
+        async def meanwhile() -> None:
+            await next_join(house)
+            async with pages(browser, server.url) as other:
+                await next_join(house, "room:b")
+                await expect(piece(other, "message_log")).to_be_visible()
+            async with asyncio.timeout(PATIENCE / 1000):
+                assert await house.left.get() == "room:b"
+
+        async with pages(browser, server.url, before=loads_slowly(meanwhile)) as page:
+            house.say("hello")
+            await expect(rows(page)).to_have_text(['{"body":"hello"}'])
+            assert house.joined.empty()
+
+
+async def test_a_page_that_loads_while_its_server_is_restarted_asks_nobody_else(browser: Browser, house: House) -> None:
+    server = PageServer(lambda: message_log(house.socket.channel("room:a")), port=0)
+
+    async def meanwhile() -> None:
+        await next_join(house)
+        await server.stop()
+        await server.start()
+
+    async with server, pages(browser, server.url, before=loads_slowly(meanwhile)) as page:
+        await next_join(house)
+        house.say("hello")
+        await expect(rows(page)).to_have_text(['{"body":"hello"}'])
+
+
+async def test_a_page_that_did_not_get_a_script_begins_anew(browser: Browser, house: House) -> None:
+    async def before(page: Page) -> None:
+        await page.clock.install()
+        await page.route("**/panel.min.js*", lambda route: route.abort(), times=1)
+
+    async with shown(browser, lambda: message_log(house.socket.channel("room:a")), before=before) as page:
+        await page.wait_for_function("Bokeh.documents.length > 0")
+        await expect(piece(page, "message_log")).to_have_count(0)
+        await page.clock.fast_forward(5_000)
+        await expect(piece(page, "message_log")).to_be_visible()
 
 
 async def test_a_flood_is_counted_to_the_last_message_and_a_hundred_are_shown(browser: Browser, house: House) -> None:
