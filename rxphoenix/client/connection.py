@@ -9,9 +9,10 @@ What lives here: a single attempt and the connection that comes of it. What does
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import msgspec
+from reactivex import abc
 from reactivex.disposable import CompositeDisposable, SerialDisposable
 
 from rxphoenix.client.context import Context
@@ -33,7 +34,16 @@ from rxphoenix.errors import (
 from rxphoenix.protocol.address import Address, Endpoint, Params
 from rxphoenix.protocol.message import CLOSE, HEARTBEAT, LEAVE, PHOENIX, REPLY, Frame, Message, decode_json
 from rxphoenix.protocol.serializer import EncodedPayload, Serializer
-from rxphoenix.transports.base import CloseRequest, Closing, ConnectRequest, Opened, Ping, Transport, TransportEvent
+from rxphoenix.transports.base import (
+    Callbacks,
+    CloseRequest,
+    Closing,
+    ConnectRequest,
+    Opened,
+    Ping,
+    Transport,
+    TransportEvent,
+)
 
 __all__ = ["Connection", "ConnectionOptions", "Owner"]
 
@@ -180,7 +190,7 @@ class Connection:
         )
         self._subscribed = True
         dispatcher = self._context.dispatcher
-        take = self._routes.entrance(dispatcher)
+        take, take_text = self._routes.entrance(dispatcher)
         at_once = True
 
         def over(error: Exception | None) -> None:
@@ -191,12 +201,8 @@ class Connection:
 
         try:
             observable = options.transport.connect(request)
-            self._subscription.disposable = observable.subscribe(
-                take,
-                over,
-                lambda: over(None),
-                scheduler=self._context.scheduler,
-            )
+            observer = cast("abc.ObserverBase[TransportEvent]", Callbacks(take, over, lambda: over(None), take_text))
+            self._subscription.disposable = observable.subscribe(observer, scheduler=self._context.scheduler)
         except Exception as error:  # a transport of a user's own may raise anything
             over(error)
         at_once = False

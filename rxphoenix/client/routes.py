@@ -87,39 +87,42 @@ class Routes:
         self._is_usable = has_heads(serializer)
         self._by_head: dict[bytes, Route] = {}
 
-    def entrance(self, dispatcher: Dispatcher) -> Callable[[TransportEvent], None]:
-        """Make the function that takes what comes, as an event of its own for the dispatcher.
+    def entrance(self, dispatcher: Dispatcher) -> tuple[Callable[[TransportEvent], None], Callable[[bytes], None]]:
+        """Make the functions that take what comes, and the bytes of a text frame, as an event of its own each.
 
-        It is one, because every frame comes in this way: a call more is what a twentieth of a message costs.
+        The second is one function, because nearly every frame comes in that way: a call more is what a twentieth of a
+        message costs.
+
+        Arguments:
+            dispatcher: the order of events.
         """
         by_head, messages, long_way = self._by_head, self._messages, self._long_way
         queue, last = dispatcher.queue, dispatcher.last
         size = 0  # bytes of the last head that was found: the next one is likely to have as many
 
-        def take(event: TransportEvent) -> None:
+        def take_text(data: bytes) -> None:
             nonlocal size
             if dispatcher.running:
-                queue.append((long_way, (event,)))
+                queue.append((long_way, (Frame(data),)))
                 return
             dispatcher.running = True
             try:
                 payload: Any = _UNREAD
                 subscribers: tuple[Subscriber[Any], ...] = ()
-                if type(event) is Frame and by_head and not messages.subscribers:
-                    data = event.data
+                if by_head and not messages.subscribers:
                     route = by_head.get(data[:size])
                     if route is None:
                         end = data.find(b"{", 0, _LONGEST_HEAD)
                         route = by_head.get(data[:end]) if end > 0 else None
                         size = size if route is None else end
-                    if route is not None and data[-1] == _END and not event.binary:
+                    if route is not None and data[-1] == _END:
                         read, subscribers = route.read, route.subscribers
                         try:
                             payload = read(data[size:-1] if len(data) < LARGE else memoryview(data)[size:-1])
                         except Exception:
                             payload = _UNREAD
                 if payload is _UNREAD:
-                    long_way(event)
+                    long_way(Frame(data))
                     return
                 for subscriber in subscribers:
                     if not subscriber.stopped:  # what deliver() does, without the price of a call
@@ -134,7 +137,14 @@ class Routes:
                 else:
                     dispatcher.running = False
 
-        return take
+        def take(event: TransportEvent) -> None:
+            # a transport of a user's own may hand on text, which can be decoded as well
+            if type(event) is Frame and not event.binary and type(event.data) is bytes:
+                take_text(event.data)
+            else:
+                dispatcher.post(long_way, event)
+
+        return take, take_text
 
     def remember(self, taken_by: Routed, message: Message, frame: Frame) -> None:
         """Let the next messages that begin like one that has gone the long way go the short way, if they can."""

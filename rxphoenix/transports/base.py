@@ -8,6 +8,9 @@ connect:  --O--f-f---f--|      O = Opened(send), f = Frame; completes once a clo
           --#                  ConnectionRefused: it never opened (HTTP status)
 ```
 
+Most of what comes is text. Where the observer is a ``Callbacks``, a transport may hand on the bytes of a text frame by
+``on_text``: that spares a ``Frame`` for each.
+
 What lives here: the types both sides share. What does not: anything that reads or writes bytes.
 """
 
@@ -15,7 +18,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import msgspec
 from reactivex import Observable, abc
@@ -24,6 +27,7 @@ from rxphoenix.protocol.address import Address
 from rxphoenix.protocol.message import Frame
 
 __all__ = [
+    "Callbacks",
     "CloseRequest",
     "Closing",
     "ConnectRequest",
@@ -54,6 +58,22 @@ class Opened(msgspec.Struct, frozen=True):
 
 
 TransportEvent: TypeAlias = Opened | Frame
+
+
+class Callbacks(NamedTuple):
+    """Callbacks in the place of an observer of a transport.
+
+    Arguments:
+        on_next: takes what is emitted.
+        on_error: is told of the fault that ended the connection.
+        on_completed: is told that the close that was asked for is done.
+        on_text: takes the bytes of a text frame, in the place of ``on_next`` and its ``Frame``.
+    """
+
+    on_next: abc.OnNext[TransportEvent]
+    on_error: abc.OnError
+    on_completed: abc.OnCompleted
+    on_text: Callable[[bytes], object]
 
 
 class CloseRequest(msgspec.Struct, frozen=True):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import NamedTuple, cast
+from typing import cast
 
 from reactivex import Observable, abc
 from reactivex.disposable import Disposable
@@ -17,9 +17,9 @@ from reactivex.internal import default_error
 from rxphoenix import tasks
 from rxphoenix.errors import ConnectionFault, ConnectionLost, EventLoopEnding
 from rxphoenix.protocol.message import Frame
-from rxphoenix.transports.base import CloseRequest, ConnectRequest, TransportEvent
+from rxphoenix.transports.base import Callbacks, CloseRequest, ConnectRequest, TransportEvent
 
-__all__ = ["MAX_UNSENT_SIZE", "Callbacks", "Carrier", "carried", "check_size"]
+__all__ = ["MAX_UNSENT_SIZE", "Carrier", "carried", "check_size"]
 
 
 MAX_UNSENT_SIZE = 64 * 1024 * 1024
@@ -29,19 +29,11 @@ _ENDS_A_LOOP = (KeyboardInterrupt, SystemExit)
 """What a task raises into the loop itself, too."""
 
 
-class Callbacks(NamedTuple):
-    """Callbacks in the place of an observer."""
-
-    on_next: abc.OnNext[TransportEvent]
-    on_error: abc.OnError
-    on_completed: abc.OnCompleted
-
-
 def _ignore(_value: object = None) -> None:
     return None
 
 
-_NOBODY = Callbacks(_ignore, _ignore, _ignore)
+_NOBODY = Callbacks(_ignore, _ignore, _ignore, _ignore)
 
 
 class Carrier(ABC):
@@ -185,11 +177,17 @@ class _Carried(Observable[TransportEvent]):
         *,
         scheduler: abc.SchedulerBase | None = None,
     ) -> abc.DisposableBase:
+        if isinstance(on_next, Callbacks):
+            return self._start(on_next)
         if on_next is not None and hasattr(on_next, "on_next"):
             observer = cast("abc.ObserverBase[TransportEvent]", on_next)
-            return self._start(Callbacks(observer.on_next, observer.on_error, observer.on_completed))
-        receive = cast("abc.OnNext[TransportEvent] | None", on_next)
-        return self._start(Callbacks(receive or _ignore, on_error or default_error, on_completed or _ignore))
+            return self.subscribe(observer.on_next, observer.on_error, observer.on_completed)
+        take = cast("abc.OnNext[TransportEvent]", on_next or _ignore)
+
+        def take_text(data: bytes) -> None:
+            take(Frame(data))
+
+        return self._start(Callbacks(take, on_error or default_error, on_completed or _ignore, take_text))
 
 
 def carried(make: Callable[[Callbacks], Carrier], name: str) -> Observable[TransportEvent]:

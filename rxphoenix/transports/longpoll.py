@@ -40,8 +40,8 @@ from rxphoenix.errors import ConnectionFault, ConnectionLost, ConnectionRefused,
 from rxphoenix.protocol.address import AUTH_TOKEN_HEADER, SESSION_TOKEN_HEADER
 from rxphoenix.protocol.message import Frame
 from rxphoenix.protocol.polling import MOST_FRAMES, Answer, Batch, read_answer, take_batch
-from rxphoenix.transports.base import CloseRequest, ConnectRequest, Opened, TransportEvent
-from rxphoenix.transports.carrier import MAX_UNSENT_SIZE, Callbacks, Carrier, carried, check_size
+from rxphoenix.transports.base import Callbacks, CloseRequest, ConnectRequest, Opened, TransportEvent
+from rxphoenix.transports.carrier import MAX_UNSENT_SIZE, Carrier, carried, check_size
 from rxphoenix.transports.http import http_attempt, refusal, without_address
 from rxphoenix.transports.once import HttpAttempt
 from rxphoenix.transports.waiting import call_after, check_seconds, pause, time_limit

@@ -29,8 +29,8 @@ from rxphoenix import tasks
 from rxphoenix.errors import ConnectionFault, ConnectionLost, ConnectionRefused
 from rxphoenix.protocol.address import auth_subprotocols
 from rxphoenix.protocol.message import Frame
-from rxphoenix.transports.base import CloseRequest, ConnectRequest, Opened
-from rxphoenix.transports.carrier import Callbacks, Carrier
+from rxphoenix.transports.base import Callbacks, CloseRequest, ConnectRequest, Opened
+from rxphoenix.transports.carrier import Carrier
 from rxphoenix.transports.http import refusal
 
 __all__ = ["PicoConnection", "PicoOptions"]
@@ -91,9 +91,10 @@ class PicoConnection(Carrier, picows.WSListener):
         self._parts_size = 0
         self._parts_are_binary = False
         self._in_parts = False
-        self._is_broken = False
+        self._heard_all = False
+        """Whether nothing counts that comes now."""
         self._unread: deque[Frame | ConnectionFault | None] = deque()
-        self._straight: Callable[[Frame], object] | None = None
+        self._straight: Callable[[bytes], object] | None = None
         """Where a text frame that is a whole message goes, unless something else has to be seen to first."""
         self._waiting: deque[Frame] = deque()
         self._idle = True
@@ -212,21 +213,21 @@ class PicoConnection(Carrier, picows.WSListener):
             and frame.payload_size <= self._max_size
             and not (frame.rsv1 or frame.rsv2 or frame.rsv3)
         ):
-            straight(Frame(frame.get_payload_as_bytes()))
+            straight(frame.get_payload_as_bytes())
         else:
             self._take(transport, frame)
 
     def _go_straight(self) -> None:
-        is_plain = not (self._in_parts or self._held or self._unread or self._is_broken)
-        self._straight = self._observer.on_next if is_plain else None
+        is_plain = not (self._in_parts or self._held or self._unread or self._heard_all)
+        self._straight = self._observer.on_text if is_plain else None
 
     def _take(self, transport: picows.WSTransport, frame: picows.WSFrame) -> None:
-        if self._is_broken:  # picows goes on with what came together with the frame that broke a rule
+        if self._heard_all:  # picows goes on with what came together with a close, or with what broke a rule
             return
         try:
             self._take_valid(transport, frame)
         except Exception:
-            self._is_broken = True
+            self._heard_all = True
             raise
         finally:
             self._go_straight()
@@ -236,6 +237,7 @@ class PicoConnection(Carrier, picows.WSListener):
         if frame.rsv1 or frame.rsv2 or frame.rsv3:
             raise _protocol_error("reserved bits that nobody has asked for")
         if kind == picows.WSMsgType.CLOSE:
+            self._heard_all = True
             if transport.is_close_frame_sent and not self._is_closing:
                 self._emit(None)  # the answer to a close of picows's own: the server broke a rule
             else:

@@ -11,8 +11,8 @@ import ssl as ssl_module
 
 from reactivex import Observable
 
-from rxphoenix.transports.base import ConnectRequest, TransportEvent
-from rxphoenix.transports.carrier import MAX_UNSENT_SIZE, Callbacks, Carrier, carried, check_size
+from rxphoenix.transports.base import Callbacks, ConnectRequest, TransportEvent
+from rxphoenix.transports.carrier import MAX_UNSENT_SIZE, Carrier, carried, check_size
 
 __all__ = ["PicoWebSocket"]
 

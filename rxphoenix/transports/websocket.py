@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl as ssl_module
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping, Sized
 from contextlib import suppress
 from typing import Any, cast
 
@@ -21,8 +21,8 @@ from rxphoenix import tasks
 from rxphoenix.errors import ConnectionFault, ConnectionLost, ConnectionRefused
 from rxphoenix.protocol.address import auth_subprotocols
 from rxphoenix.protocol.message import Frame
-from rxphoenix.transports.base import CloseRequest, ConnectRequest, Opened, TransportEvent
-from rxphoenix.transports.carrier import MAX_UNSENT_SIZE, Callbacks, Carrier, carried, check_size
+from rxphoenix.transports.base import Callbacks, CloseRequest, ConnectRequest, Opened, TransportEvent
+from rxphoenix.transports.carrier import MAX_UNSENT_SIZE, Carrier, carried, check_size
 from rxphoenix.transports.http import http_attempt, refusal, without_address
 from rxphoenix.transports.once import HttpAttempt
 from rxphoenix.transports.writer import Writer
@@ -162,22 +162,31 @@ class _Connection(Carrier):
 
     async def _read(self, ws: aiohttp.ClientWebSocketResponse[bool]) -> ConnectionFault:
         observer = self._observer
-        on_next: Callable[[Frame], object] = observer.on_next
-        receive: Callable[[], Awaitable[Any]] = ws.receive
-        text, binary = aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY
+        on_text, receive = observer.on_text, ws.receive
+        # What has arrived already is taken from where aiohttp keeps it: receive() costs half as much again.
+        queue = cast("Any", getattr(ws, "_reader", None))
+        arrived: Sized = getattr(queue, "_buffer", ())
+        kinds = aiohttp.WSMsgType
+        text, binary = kinds.TEXT, kinds.BINARY
         while self._observer is observer:  # whoever is told may drop the connection
-            kind, data, extra = await receive()
+            message: Any = await (queue.read() if arrived else receive())
+            kind, data, extra = message
             while self._held and (kind is text or kind is binary):  # what follows stays in the network
                 await self._flowing.wait()
             if kind is text:
-                on_next(Frame(data))
+                on_text(data)
             elif kind is binary:
-                on_next(Frame(data, binary=True))
-            elif kind is aiohttp.WSMsgType.CLOSE:
+                observer.on_next(Frame(data, binary=True))
+            elif kind is kinds.CLOSE:
+                if not ws.closed:  # receive() would have done so
+                    queue.feed_data(message, 0)
+                    await ws.close()
                 return ConnectionLost(extra or "", code=data or None)  # 0: it has none
-            elif kind is aiohttp.WSMsgType.ERROR:
+            elif kind is kinds.ERROR:
                 return _broken(data)
-            else:
+            elif kind is kinds.PING:
+                await ws.pong(data)
+            elif kind is not kinds.PONG:
                 break
         return ConnectionLost("the connection dropped without a close frame")
 

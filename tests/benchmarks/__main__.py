@@ -30,12 +30,14 @@ def main(arguments: list[str]) -> None:
     if unknown:
         parser.error(f"no measure is called {unknown[0]!r}; there are {', '.join(MEASURES)}")
     measured: dict[str, list[Section]] = {}
-    with flood_server() as server, Bench(server, options.rounds, peers=not options.no_peers) as bench:
+    with flood_server() as server:
         for name in options.measures or MEASURES:
             measured[name] = []
-            for section in MEASURES[name](bench):
-                measured[name].append(section)
-                print("\n".join(shown(section)), flush=True)  # noqa: T201
+            # in processes of its own: what a measure leaves behind in one, memory above all, is not to change the next
+            with Bench(server, options.rounds, peers=not options.no_peers) as bench:
+                for section in MEASURES[name](bench):
+                    measured[name].append(section)
+                    print("\n".join(shown(section)), flush=True)  # noqa: T201
     if not options.measures and not options.no_peers:
         _PAGE.write_text(page(measured, options.rounds))
 

@@ -32,7 +32,8 @@ _INTRO = """\
 How fast rxphoenix is, beside aiohttp alone, the official client and the clients on PyPI: figures of one run, in which
 all took turns for {rounds} rounds. Server and client have a core each. A figure is the median, with the least and the
 greatest in brackets. Costs are processor time of the client's process; the server is never what is waited for, as the
-share of the time in which it was busy shows. Each target is judged by the median of the ratios within the rounds.
+share of the time in which it was busy shows. Each target is judged by the median of the ratios within the rounds. Each
+measure (Receive, Push and so on) has processes of its own, which have warmed up on it once.
 
 `make bench` takes some minutes and writes this page; `make bench ARGS=receive` measures one thing and only prints it.
 """

@@ -442,9 +442,9 @@ def test_a_transport_that_goes_on_after_its_loop_was_closed_is_not_heard():
     heard: list[Callable[[Any], None]] = []
 
     class Rude(Observable[TransportEvent]):
-        def subscribe(self, on_next: Any = None, *arguments: Any, **options: Any) -> abc.DisposableBase:
-            heard.append(on_next)
-            asyncio.get_running_loop().call_soon(on_next, Opened(self.send))
+        def subscribe(self, observer: Any = None, *arguments: Any, **options: Any) -> abc.DisposableBase:
+            heard.append(observer.on_next)
+            asyncio.get_running_loop().call_soon(observer.on_next, Opened(self.send))
             return Disposable()
 
         def send(self, frame: Frame) -> None:

@@ -18,8 +18,9 @@ from rxphoenix.transports.base import CloseRequest, Closing, Opened
 from rxphoenix.transports.longpoll import LongPoll
 from rxphoenix.transports.websocket import WebSocket
 from tests.server.conftest import until
-from tests.transports.peers import Listener, request_to, websocket_server
+from tests.transports.peers import Listener, accept_websocket, for_ever, request_to, tcp_server, websocket_server
 from tests.transports.polling_peer import Session, polling_peer
+from tests.transports.scripts import BINARY, PING, TEXT, frame
 
 
 async def turns(count: int = 50) -> None:
@@ -129,6 +130,34 @@ async def test_a_websocket_that_is_held_back_again_at_once_emits_one_frame_at_a_
             await turns()
             assert len(got) == number + 1  # taken back before anything was read
             holds[0](False)
+        subscription.dispose()
+
+
+async def test_a_websocket_that_is_held_back_in_the_middle_of_what_has_arrived_stops_there(websocket: Any):
+    got: list[bytes] = []
+    holds: list[Any] = []
+
+    def take(event: Any) -> None:
+        if isinstance(event, Opened):
+            holds.append(event.hold_back)
+        else:
+            got.append(event.data)
+            if event.data == b"b":
+                holds[0](True)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await accept_websocket(reader, writer)
+        writer.write(frame(TEXT, b"a") + frame(TEXT, b"b") + frame(PING, b"") + frame(TEXT, b"c") + frame(BINARY, b"d"))
+        await for_ever()
+
+    async with tcp_server(serve) as port:
+        subscription = websocket().connect(request_to(f"ws://127.0.0.1:{port}/socket")).subscribe(take)
+        await until(lambda: len(got) == 2)
+        await turns()
+        assert got == [b"a", b"b"]
+        holds[0](False)
+        await until(lambda: len(got) == 4)
+        assert got == [b"a", b"b", b"c", b"d"]
         subscription.dispose()
 
 

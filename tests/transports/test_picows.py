@@ -131,9 +131,12 @@ async def test_ctrl_c_out_of_an_observer_does_not_make_a_connection_deaf(binary:
         if len(heard) == 1:
             raise KeyboardInterrupt
 
+    def on_text(data: bytes) -> None:
+        on_next(Frame(data))
+
     options = PicoOptions(1024, 1024, ssl=True, proxy=None, trust_env=False)
     request = request_to("ws://127.0.0.1:1/socket")
-    connection = PicoConnection(options, request, Callbacks(on_next, lambda error: None, lambda: None))
+    connection = PicoConnection(options, request, Callbacks(on_next, lambda error: None, lambda: None, on_text))
     transport: Any = None  # which only a close frame is looked up in
     kind = picows.WSMsgType.BINARY if binary else picows.WSMsgType.TEXT
 

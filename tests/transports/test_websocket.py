@@ -38,6 +38,7 @@ from tests.transports.peers import (
     web_server,
     websocket_server,
 )
+from tests.transports.scripts import BINARY, CLOSE, PING, PONG, TEXT, frame
 
 HEARTBEAT = Frame(b'[null,"1","phoenix","heartbeat",{}]')
 ANSWER = Frame(b'[null,"1","phoenix","phx_reply",{"status":"ok","response":{}}]')
@@ -653,6 +654,77 @@ async def test_a_ping_is_answered(websocket: Any):
         assert await seen.next() == (0x8A, b"hi")
         assert listener.silent
         listener.subscription.dispose()
+
+
+async def test_what_comes_in_one_piece_is_told_in_order_and_seen_to(websocket: Any):
+    seen = Seen()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await accept_websocket(reader, writer)
+        parts = [(TEXT, b"a"), (PING, b"hi"), (TEXT, b"b"), (BINARY, b"c"), (PONG, b""), (TEXT, b"d"), (PING, b"ho")]
+        close = struct.pack(">H", 4000) + b"why"
+        writer.write(b"".join(frame(kind, data) for kind, data in [*parts, (CLOSE, close), (TEXT, b"too late")]))
+        for _ in range(3):
+            head = await reader.readexactly(2)
+            mask = await reader.readexactly(4)
+            data = await reader.readexactly(head[1] & 0x7F)
+            seen.add((head[0] & 0xF, bytes(byte ^ mask[index % 4] for index, byte in enumerate(data))))
+
+    async with tcp_server(serve) as port:
+        listener = Listener(websocket().connect(request_to(f"ws://127.0.0.1:{port}/socket")))
+        await listener.opened()
+        for expected in (Frame(b"a"), Frame(b"b"), Frame(b"c", binary=True), Frame(b"d")):
+            assert await listener.frame() == expected
+        error = await listener.error()
+        assert isinstance(error, ConnectionLost)
+        assert (error.code, error.reason) == (4000, "why")
+        assert [await seen.next() for _ in range(2)] == [(PONG, b"hi"), (PONG, b"ho")]
+        assert (await seen.next())[0] == CLOSE
+        assert listener.silent
+
+
+class _Hidden:
+    """A queue of aiohttp's that keeps what it has to itself."""
+
+    def __init__(self, queue: Any) -> None:
+        for name in ("read", "feed_data", "exception", "set_exception", "feed_eof", "is_eof"):
+            setattr(self, name, getattr(queue, name))
+
+
+class _Counting(aiohttp.ClientWebSocketResponse[bool]):
+    """Counts how often it is asked for a message."""
+
+    asked = 0
+
+    async def receive(self, *arguments: Any, **options: Any) -> Any:
+        type(self).asked += 1
+        return await super().receive(*arguments, **options)
+
+
+class _Hiding(_Counting):
+    """As another version of aiohttp may have it."""
+
+    def __init__(self, reader: Any, *arguments: Any, **options: Any) -> None:
+        super().__init__(_Hidden(reader), *arguments, **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kind", [_Counting, _Hiding])
+async def test_what_has_arrived_is_taken_at_once_where_aiohttp_shows_it(kind: Any):
+    # if aiohttp keeps it elsewhere some day, all is told nevertheless, and this tells that it costs more
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await accept_websocket(reader, writer)
+        writer.write(b"".join(frame(TEXT, str(number).encode()) for number in range(200)))
+        await for_ever()
+
+    kind.asked = 0
+    async with tcp_server(serve) as port, aiohttp.ClientSession(ws_response_class=kind) as session:
+        listener = Listener(WebSocket().connect(request_to(f"ws://127.0.0.1:{port}/socket", session=session)))
+        await listener.opened()
+        for number in range(200):
+            assert await listener.frame() == Frame(str(number).encode())
+        assert kind.asked == 201 if kind is _Hiding else kind.asked < 10
+        listener.subscription.dispose()
+        await asyncio.wait({carrying()})
 
 
 async def test_a_task_that_somebody_else_cancels_says_that_the_loop_is_ending(websocket: Any):
