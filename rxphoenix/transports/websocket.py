@@ -84,7 +84,7 @@ class WebSocket:
                     protocols=protocols,
                     headers=request.headers,
                     autoclose=True,
-                    autoping=True,
+                    autoping=False,
                     compress=15 if self._compress else 0,
                     max_msg_size=self._max_message_size + 1,  # aiohttp wants one that is not compressed to be smaller
                     decode_text=False,
@@ -163,13 +163,16 @@ class _Connection(Carrier):
     async def _read(self, ws: aiohttp.ClientWebSocketResponse[bool]) -> ConnectionFault:
         observer = self._observer
         on_text, receive = observer.on_text, ws.receive
-        # What has arrived already is taken from where aiohttp keeps it: receive() costs half as much again.
+        # What has arrived already is taken from where aiohttp keeps it: receive() costs half as much again. The session
+        # of a user's own may have a receive() that sees to each message.
         queue = cast("Any", getattr(ws, "_reader", None))
-        arrived: Sized = getattr(queue, "_buffer", ())
+        is_plain = type(ws).receive is aiohttp.ClientWebSocketResponse.receive
+        arrived: Sized = getattr(queue, "_buffer", ()) if is_plain else ()
         kinds = aiohttp.WSMsgType
         text, binary = kinds.TEXT, kinds.BINARY
         while self._observer is observer:  # whoever is told may drop the connection
-            message: Any = await (queue.read() if arrived else receive())
+            # receive() knows whether our close has been sent: what is left then is for whoever awaits the answer
+            message: Any = await (queue.read() if arrived and not self._asked else receive())
             kind, data, extra = message
             while self._held and (kind is text or kind is binary):  # what follows stays in the network
                 await self._flowing.wait()
@@ -185,7 +188,8 @@ class _Connection(Carrier):
             elif kind is kinds.ERROR:
                 return _broken(data)
             elif kind is kinds.PING:
-                await ws.pong(data)
+                with suppress(ConnectionError, RuntimeError, aiohttp.ClientError):  # reading on tells why
+                    await ws.pong(data)
             elif kind is not kinds.PONG:
                 break
         return ConnectionLost("the connection dropped without a close frame")

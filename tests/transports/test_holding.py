@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import struct
 from typing import Any
 
 import pytest
 from aiohttp import web
+from reactivex import Observable, operators
 
 from rxphoenix import Fallback
 from rxphoenix.errors import ConnectionLost
@@ -14,13 +16,13 @@ from rxphoenix.protocol.message import Frame
 from rxphoenix.server import PhoenixServer
 from rxphoenix.server.applications.conformance import conformance_application
 from rxphoenix.testing.clock import VirtualScheduler
-from rxphoenix.transports.base import CloseRequest, Closing, Opened
+from rxphoenix.transports.base import CloseRequest, Closing, Opened, TransportEvent
 from rxphoenix.transports.longpoll import LongPoll
 from rxphoenix.transports.websocket import WebSocket
 from tests.server.conftest import until
 from tests.transports.peers import Listener, accept_websocket, for_ever, request_to, tcp_server, websocket_server
 from tests.transports.polling_peer import Session, polling_peer
-from tests.transports.scripts import BINARY, PING, TEXT, frame
+from tests.transports.scripts import BINARY, CLOSE, PING, TEXT, frame, until_gone
 
 
 async def turns(count: int = 50) -> None:
@@ -210,6 +212,65 @@ async def test_an_end_with_nothing_before_it_is_told_though_reading_is_held_back
         error = await listener.error()
         assert isinstance(error, ConnectionLost)
         assert error.code == 4000
+
+
+async def held_at_once(connection: Observable[TransportEvent]) -> tuple[Listener, Any]:
+    """What hears it, held back from the beginning, and how it opened."""
+    opening: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+    def hold(event: Any) -> None:
+        if isinstance(event, Opened):
+            assert event.hold_back is not None
+            event.hold_back(True)
+            opening.set_result(event)
+
+    listener = Listener(connection.pipe(operators.do_action(hold)))
+    await listener.opened()
+    return listener, await opening
+
+
+async def test_a_websocket_that_was_cut_before_it_could_answer_a_ping_tells_what_came_behind_it(websocket: Any):
+    gone = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await accept_websocket(reader, writer)
+        close = struct.pack(">H", 4000) + b"why"
+        writer.write(frame(TEXT, b"a") + frame(PING, b"") + frame(TEXT, b"b") + frame(CLOSE, close))
+        gone.set()
+
+    async with tcp_server(serve) as port:
+        listener, connection = await held_at_once(websocket().connect(request_to(f"ws://127.0.0.1:{port}/socket")))
+        await gone.wait()
+        await turns()
+        assert listener.silent
+        connection.hold_back(False)
+        assert [(await listener.frame()).data for _ in range(2)] == [b"a", b"b"]
+        error = await listener.error()
+        assert isinstance(error, ConnectionLost)
+        assert (error.code, error.reason) == (4000, "why")
+
+
+async def test_a_websocket_that_was_held_back_and_is_asked_to_end_has_nothing_to_do_with_what_follows_a_close(
+    websocket: Any,
+):
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await accept_websocket(reader, writer)
+        close = frame(CLOSE, struct.pack(">H", 4000))
+        writer.write(frame(TEXT, b"a") + close + frame(PING, b"") + frame(TEXT, b"b"))
+        await until_gone(reader)
+
+    async with tcp_server(serve) as port:
+        closing = Closing()
+        request = request_to(f"ws://127.0.0.1:{port}/socket", closing=closing)
+        listener, connection = await held_at_once(websocket().connect(request))
+        await turns()
+        assert listener.silent
+        connection.send(Frame(b"one"))
+        connection.send(Frame(b"two"))  # which is written in the next turn, and the close with it
+        await asyncio.sleep(0)
+        closing.request(CloseRequest(3000, "bye"))
+        assert await listener.frame() == Frame(b"a")
+        await listener.completed()
 
 
 # Long polling.

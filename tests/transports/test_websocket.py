@@ -691,38 +691,57 @@ class _Hidden:
             setattr(self, name, getattr(queue, name))
 
 
-class _Counting(aiohttp.ClientWebSocketResponse[bool]):
-    """Counts how often it is asked for a message."""
-
-    asked = 0
-
-    async def receive(self, *arguments: Any, **options: Any) -> Any:
-        type(self).asked += 1
-        return await super().receive(*arguments, **options)
-
-
-class _Hiding(_Counting):
+class _Hiding(aiohttp.ClientWebSocketResponse[bool]):
     """As another version of aiohttp may have it."""
 
     def __init__(self, reader: Any, *arguments: Any, **options: Any) -> None:
         super().__init__(_Hidden(reader), *arguments, **options)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("kind", [_Counting, _Hiding])
-async def test_what_has_arrived_is_taken_at_once_where_aiohttp_shows_it(kind: Any):
+@pytest.mark.parametrize("kind", [aiohttp.ClientWebSocketResponse, _Hiding])
+async def test_what_has_arrived_is_taken_at_once_where_aiohttp_shows_it(kind: Any, monkeypatch: pytest.MonkeyPatch):
     # if aiohttp keeps it elsewhere some day, all is told nevertheless, and this tells that it costs more
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await accept_websocket(reader, writer)
         writer.write(b"".join(frame(TEXT, str(number).encode()) for number in range(200)))
         await for_ever()
 
-    kind.asked = 0
+    asked, receive = 0, aiohttp.ClientWebSocketResponse.receive
+
+    async def counted(self: Any) -> Any:
+        nonlocal asked
+        asked += 1
+        return await receive(self)
+
+    monkeypatch.setattr(aiohttp.ClientWebSocketResponse, "receive", counted)
     async with tcp_server(serve) as port, aiohttp.ClientSession(ws_response_class=kind) as session:
         listener = Listener(WebSocket().connect(request_to(f"ws://127.0.0.1:{port}/socket", session=session)))
         await listener.opened()
         for number in range(200):
             assert await listener.frame() == Frame(str(number).encode())
-        assert kind.asked == 201 if kind is _Hiding else kind.asked < 10
+        assert asked == 201 if kind is _Hiding else asked < 10
+        listener.subscription.dispose()
+        await asyncio.wait({carrying()})
+
+
+class _Shouting(aiohttp.ClientWebSocketResponse[Any]):
+    """Does something of its own to each message."""
+
+    async def receive(self, timeout: float | None = None) -> Any:
+        message = await super().receive(timeout)
+        return message._replace(data=message.data.upper()) if message.type is WSMsgType.TEXT else message
+
+
+async def test_a_users_session_sees_to_each_message_where_it_receives_them_in_its_own_way():
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await accept_websocket(reader, writer)
+        writer.write(frame(TEXT, b"a") + frame(TEXT, b"b") + frame(TEXT, b"c"))
+        await for_ever()
+
+    async with tcp_server(serve) as port, aiohttp.ClientSession(ws_response_class=_Shouting) as session:
+        listener = Listener(WebSocket().connect(request_to(f"ws://127.0.0.1:{port}/socket", session=session)))
+        await listener.opened()
+        assert [(await listener.frame()).data for _ in range(3)] == [b"A", b"B", b"C"]
         listener.subscription.dispose()
         await asyncio.wait({carrying()})
 
