@@ -15,7 +15,7 @@ import contextvars
 from asyncio.log import logger
 from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, TypeVarTuple
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, TypeVarTuple, cast
 
 from reactivex import abc
 
@@ -42,7 +42,11 @@ class _Timer(asyncio.TimerHandle):
 
     def run(self) -> None:
         """Make the call, as a loop does."""
-        self._run()
+        try:
+            self._run()
+        finally:
+            # The traceback of a task can lead here: it would keep the task, and nobody would hear of its error.
+            self._callback = self._args = cast("Any", None)
 
 
 class VirtualLoop(asyncio.AbstractEventLoop):

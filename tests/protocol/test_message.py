@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import pickle
-import sys
 from typing import Any
 
 import msgspec
@@ -27,6 +26,7 @@ from rxphoenix.protocol.message import (
     decode_json,
     is_reserved,
 )
+from tests.depth import too_deep_to_show
 from tests.protocol.strategies import json_values, names, refs
 
 
@@ -137,10 +137,7 @@ def test_the_repr_of_a_message_makes_it_again(ref: str | None, topic: str, paylo
 
 
 def test_a_message_nested_too_deeply_to_show_says_so_and_does_not_raise():
-    deep: list[object] = []
-    for _ in range(sys.getrecursionlimit()):
-        deep = [deep]
-    assert repr(Message("1", "2", "room:a", "echo", deep)) == (
+    assert repr(Message("1", "2", "room:a", "echo", too_deep_to_show())) == (
         "Message('1', '2', 'room:a', 'echo', <a payload nested too deeply to show>)"
     )
 

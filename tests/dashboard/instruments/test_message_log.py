@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import msgspec
@@ -14,6 +13,7 @@ from rxphoenix import MalformedFrame, Message
 from rxphoenix.dashboard.instruments import message_log
 from rxphoenix.dashboard.instruments.message_log import KEPT, SHOWN, MessageLog, MessageLogLook
 from rxphoenix.testing import World, marbles
+from tests.depth import too_deep_to_show
 
 
 def message(payload: Any, event: str = "new_msg", topic: str = "room:a") -> Message:
@@ -156,12 +156,9 @@ def test_big_messages_are_kept_by_their_size(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_payload_nested_too_deeply_to_show_ends_nothing() -> None:
-    deep: list[object] = []
-    for _ in range(sys.getrecursionlimit()):
-        deep = [deep]
     with marbles(horizon=1) as m:
         reader = Reader(m)
-        look = reader.hears(message(deep), message("next"))
+        look = reader.hears(message(too_deep_to_show()), message("next"))
         assert [row.text for row in look.rows] == ["(nested too deeply to show)", '"next"']
         assert (look.total, look.ended) == (2, None)
 

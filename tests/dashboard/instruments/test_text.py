@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from fractions import Fraction
 
 import pytest
 
 from rxphoenix.dashboard.instruments.text import as_text
+from tests.depth import too_deep_to_show
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,4 @@ def test_a_value_is_json_or_what_python_shows(value: object, text: str) -> None:
 
 
 def test_a_value_nested_too_deeply_says_so() -> None:
-    deep: list[object] = []
-    for _ in range(sys.getrecursionlimit()):
-        deep = [deep]
-    assert as_text(deep) == "(nested too deeply to show)"
+    assert as_text(too_deep_to_show()) == "(nested too deeply to show)"
