@@ -6,11 +6,13 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import panel
 import pytest
 import pytest_asyncio
+from bokeh.server.views.ico_handler import IcoHandler
+from bokeh.server.views.ws import WSHandler
 from playwright.async_api import Browser, Locator, Page, Route, expect
 
 from rxphoenix import Socket
@@ -300,6 +302,37 @@ async def test_a_page_that_did_not_get_a_script_begins_anew(browser: Browser, ho
         await expect(piece(page, "message_log")).to_have_count(0)
         await page.clock.fast_forward(5_000)
         await expect(piece(page, "message_log")).to_be_visible()
+
+
+async def test_a_page_that_is_shown_when_its_patience_is_at_an_end_stays(
+    browser: Browser, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_out_of_patience, is_shown = asyncio.Event(), asyncio.Event()
+    opened, answered = cast("Any", WSHandler.open), cast("Any", IcoHandler.get)
+
+    async def open_late(handler: WSHandler) -> None:
+        await is_out_of_patience.wait()
+        opened(handler)
+
+    async def answer_late(handler: IcoHandler) -> None:
+        is_out_of_patience.set()
+        await is_shown.wait()
+        await answered(handler)
+
+    monkeypatch.setattr(WSHandler, "open", open_late)
+    monkeypatch.setattr(IcoHandler, "get", answer_late)
+
+    room = house.socket.channel("room:a")
+    async with shown(browser, lambda: message_log(room), before=lambda page: page.clock.install()) as page:
+        await next_join(house)
+        await page.clock.fast_forward(5_000)
+        await expect(piece(page, "message_log")).to_be_visible()
+        await page.evaluate("window.isTheSame = true")
+        is_shown.set()
+        for number in range(3):
+            house.say(number)
+            await expect(rows(page)).to_have_count(number + 1)
+        assert await page.evaluate("window.isTheSame")
 
 
 async def test_a_flood_is_counted_to_the_last_message_and_a_hundred_are_shown(browser: Browser, house: House) -> None:
