@@ -173,7 +173,7 @@ class _Connection(Carrier):
         while self._observer is observer:  # whoever is told may drop the connection
             # receive() knows whether our close has been sent: what is left then is for whoever awaits the answer
             message: Any = await (queue.read() if arrived and not self._asked else receive())
-            kind, data, extra = message
+            kind, data = message[0], message[1]
             while self._held and (kind is text or kind is binary):  # what follows stays in the network
                 await self._flowing.wait()
             if kind is text:
@@ -184,7 +184,7 @@ class _Connection(Carrier):
                 if not ws.closed:  # receive() would have done so
                     queue.feed_data(message, 0)
                     await ws.close()
-                return ConnectionLost(extra or "", code=data or None)  # 0: it has none
+                return ConnectionLost(message[2] or "", code=data or None)  # 0: it has none
             elif kind is kinds.ERROR:
                 return _broken(data)
             elif kind is kinds.PING:
