@@ -10,7 +10,7 @@ import math
 import os
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
-from typing import cast
+from typing import Any, cast
 
 import aiohttp
 
@@ -18,11 +18,14 @@ from rxphoenix.errors import ConnectionRefused
 from rxphoenix.transports.base import ConnectRequest
 from rxphoenix.transports.once import HttpAttempt
 
-__all__ = ["http_attempt", "refusal", "retry_after_seconds", "without_address"]
+__all__ = ["http_attempt", "read_much_at_once", "refusal", "retry_after_seconds", "without_address"]
 
 
-_BLOCK = 512 * 1024
-"""Bytes, and more than the 256 KiB that asyncio has room made for whenever it reads.
+_AT_ONCE = 1024 * 1024
+"""Bytes that are read at once from a connection that brings much."""
+
+_BLOCK = 2 * _AT_ONCE
+"""Bytes, and more than there is room made for whenever something is read.
 
 glibc gets so much from the kernel for each read, and gives it back for each, until the program has let go of a block of
 that size once; then it keeps one at hand. To get, shrink and return it takes longer than to read a short frame.
@@ -31,6 +34,18 @@ that size once; then it keeps one at hand. To get, shrink and return it takes lo
 
 def _have_room_kept_for_reading() -> None:
     bytes(_BLOCK)
+
+
+def read_much_at_once(transport: Any) -> None:
+    """Read more than asyncio's 256 KiB at once, where it lets one say so.
+
+    A server that is faster than its client has to be woken up for each piece that was read.
+
+    Arguments:
+        transport: that of a connection.
+    """
+    if hasattr(transport, "max_size"):
+        transport.max_size = _AT_ONCE
 
 
 @asynccontextmanager

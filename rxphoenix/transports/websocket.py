@@ -23,13 +23,16 @@ from rxphoenix.protocol.address import auth_subprotocols
 from rxphoenix.protocol.message import Frame
 from rxphoenix.transports.base import Callbacks, CloseRequest, ConnectRequest, Opened, TransportEvent
 from rxphoenix.transports.carrier import MAX_UNSENT_SIZE, Carrier, carried, check_size
-from rxphoenix.transports.http import http_attempt, refusal, without_address
+from rxphoenix.transports.http import http_attempt, read_much_at_once, refusal, without_address
 from rxphoenix.transports.once import HttpAttempt
 from rxphoenix.transports.writer import Writer
 
 __all__ = ["WebSocket"]
 
 _CLOSING_SECONDS = 1.0
+
+_IN_A_ROW = 1000
+"""Messages that are told before whatever else runs on the loop has its turn."""
 
 
 class WebSocket:
@@ -141,6 +144,7 @@ class _Connection(Carrier):
             return error
 
     async def _carry(self, ws: aiohttp.ClientWebSocketResponse[bool]) -> ConnectionFault:
+        read_much_at_once(getattr(getattr(ws, "_writer", None), "transport", None))
         self._writer = Writer(ws, self._has_room, self._begun)
         writer = tasks.begin(asyncio.get_running_loop(), self._writer.run(), "rxphoenix websocket writer")
         try:
@@ -170,7 +174,12 @@ class _Connection(Carrier):
         arrived: Sized = getattr(queue, "_buffer", ()) if is_plain else ()
         kinds = aiohttp.WSMsgType
         text, binary = kinds.TEXT, kinds.BINARY
+        left = _IN_A_ROW
         while self._observer is observer:  # whoever is told may drop the connection
+            left -= 1
+            if not left:
+                left = _IN_A_ROW
+                await asyncio.sleep(0)
             # receive() knows whether our close has been sent: what is left then is for whoever awaits the answer
             message: Any = await (queue.read() if arrived and not self._asked else receive())
             kind, data = message[0], message[1]

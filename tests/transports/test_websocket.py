@@ -129,6 +129,28 @@ async def test_what_is_sent_in_one_turn_is_written_in_two_pieces(monkeypatch: py
         await listener.completed()
 
 
+async def test_more_is_read_at_once_than_asyncio_would(monkeypatch: pytest.MonkeyPatch):
+    # if asyncio calls it otherwise some day, all is read nevertheless, and this tells that it costs more
+    seen = Seen()
+    sizes: list[int] = []
+    transport = asyncio.selector_events._SelectorSocketTransport  # type: ignore[attr-defined]
+    write = transport.write
+
+    def note(self: Any, data: bytes) -> None:
+        sizes.append(self.max_size)
+        write(self, data)
+
+    async with websocket_server(lambda websocket, _: record(websocket, seen)) as endpoint:
+        listener = Listener(WebSocket().connect(request_to(endpoint)))
+        send = await listener.opened()
+        monkeypatch.setattr(transport, "write", note)
+        send(Frame(b"x"))
+        await seen.next()
+        assert sizes == [1024 * 1024]
+        assert transport.max_size < 1024 * 1024
+        listener.subscription.dispose()
+
+
 async def test_what_is_sent_after_the_end_is_ignored(websocket: Any):
     async with PhoenixServer(conformance_application()) as server:
         listener = Listener(websocket().connect(request_to(server.url + "/socket")))
@@ -744,6 +766,40 @@ async def test_a_users_session_sees_to_each_message_where_it_receives_them_in_it
         assert [(await listener.frame()).data for _ in range(3)] == [b"A", b"B", b"C"]
         listener.subscription.dispose()
         await asyncio.wait({carrying()})
+
+
+async def test_others_have_their_turn_while_much_is_told():
+    loop = asyncio.get_running_loop()
+    told = turns = in_this_turn = most = 0
+    all_told = asyncio.Event()
+
+    def turn() -> None:
+        nonlocal turns, in_this_turn
+        turns, in_this_turn = turns + 1, 0
+        if told < 5000:
+            loop.call_soon(turn)
+
+    def take(event: TransportEvent) -> None:
+        nonlocal told, in_this_turn, most
+        if isinstance(event, Frame):
+            assert event.data == str(told).encode()
+            told, in_this_turn = told + 1, in_this_turn + 1
+            most = max(most, in_this_turn)
+            if told == 5000:
+                all_told.set()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await accept_websocket(reader, writer)
+        writer.write(b"".join(frame(TEXT, str(number).encode()) for number in range(5000)))
+        await for_ever()
+
+    async with tcp_server(serve) as port:
+        request = request_to(f"ws://127.0.0.1:{port}/socket")
+        subscription = WebSocket().connect(request).subscribe(take)
+        turn()
+        await asyncio.wait_for(all_told.wait(), 20)
+        assert most <= 1000
+        subscription.dispose()
 
 
 async def test_a_task_that_somebody_else_cancels_says_that_the_loop_is_ending(websocket: Any):
