@@ -172,6 +172,9 @@ EXCEPTIONS: Mapping[tuple[str, str], Allowed] = {
     ("rxphoenix.transports.websocket", "call_later"): Allowed(
         "anywhere", "the grace of a close handshake, on a real socket that no virtual time can hurry"
     ),
+    ("rxphoenix.transports.websocket", "asyncio.sleep"): Allowed(
+        "anywhere", "for no seconds: a turn of the loop for others, while much is told"
+    ),
     ("rxphoenix.transports.pico_connection", "call_later"): Allowed(
         "anywhere", "the grace of a close handshake, on a real socket that no virtual time can hurry"
     ),
