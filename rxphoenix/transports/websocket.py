@@ -25,7 +25,7 @@ from rxphoenix.transports.base import Callbacks, CloseRequest, ConnectRequest, O
 from rxphoenix.transports.carrier import MAX_UNSENT_SIZE, Carrier, carried, check_size
 from rxphoenix.transports.http import http_attempt, read_much_at_once, refusal, without_address
 from rxphoenix.transports.once import HttpAttempt
-from rxphoenix.transports.writer import Writer
+from rxphoenix.transports.writer import Writer, transport_of
 
 __all__ = ["WebSocket"]
 
@@ -144,7 +144,7 @@ class _Connection(Carrier):
             return error
 
     async def _carry(self, ws: aiohttp.ClientWebSocketResponse[bool]) -> ConnectionFault:
-        read_much_at_once(getattr(getattr(ws, "_writer", None), "transport", None))
+        read_much_at_once(transport_of(ws))
         self._writer = Writer(ws, self._has_room, self._begun)
         writer = tasks.begin(asyncio.get_running_loop(), self._writer.run(), "rxphoenix websocket writer")
         try:

@@ -4,7 +4,8 @@ The first frame of a turn of the event loop is written when it is sent, so that 
 nothing. What else is sent in the same turn waits for the next one, and is written there in one piece: a write for each
 frame, and with TLS a record for each, is much of what a burst costs.
 
-What lives here: when a frame is written. What does not: the connection (``websocket.py``).
+What lives here: when a frame is written, and where aiohttp has its transport. What does not: the connection
+(``websocket.py``).
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import aiohttp
 from rxphoenix.protocol.message import Frame
 from rxphoenix.transports.base import CloseRequest
 
-__all__ = ["Writer"]
+__all__ = ["Writer", "transport_of"]
 
 _TEXT, _BINARY = aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY
 
@@ -153,6 +154,11 @@ class _Gathering:
             self._transport.write(data)
 
 
+def transport_of(ws: Any) -> Any:
+    """The transport under a WebSocket of aiohttp's, where it is where we know it to be; else ``None``."""
+    return getattr(getattr(ws, "_writer", None), "transport", None)
+
+
 @contextmanager
 def _gathered(ws: Any) -> Generator[Callable[[bytes, aiohttp.WSMsgType], Coroutine[Any, Any, None]]]:
     """Gather what is written to a WebSocket of aiohttp's, where its transport is where we know it to be.
@@ -160,8 +166,7 @@ def _gathered(ws: Any) -> Generator[Callable[[bytes, aiohttp.WSMsgType], Corouti
     Yields:
         What writes a frame.
     """
-    writer = getattr(ws, "_writer", None)
-    transport = getattr(writer, "transport", None)
+    writer, transport = getattr(ws, "_writer", None), transport_of(ws)
     if writer is None or transport is None:
         yield ws.send_frame
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import struct
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -106,20 +107,29 @@ async def test_the_server_cannot_send_what_a_websocket_does_not_read(websocket: 
         listener.subscription.dispose()
 
 
+class Holder:
+    """Takes what comes, and holds back after each frame of some kind."""
+
+    def __init__(self, after: Callable[[Frame], bool]) -> None:
+        self.got: list[bytes] = []
+        self.hold_back: Any = None
+        self._after = after
+
+    def take(self, event: TransportEvent) -> None:
+        if isinstance(event, Opened):
+            self.hold_back = event.hold_back
+        else:
+            self.got.append(event.data)
+            if self._after(event):
+                self.hold_back(True)
+
+
 async def test_a_websocket_that_is_held_back_again_at_once_emits_one_frame_at_a_time(websocket: Any):
     speaker = Speaker()
     async with websocket_server(speaker.handle) as endpoint:
-        got: list[bytes] = []
-        holds: list[Any] = []
-
-        def take(event: Any) -> None:
-            if isinstance(event, Opened):
-                holds.append(event.hold_back)
-            else:
-                got.append(event.data)
-                holds[0](True)
-
-        subscription = websocket().connect(request_to(endpoint)).subscribe(take)
+        holder = Holder(lambda frame: True)
+        got = holder.got
+        subscription = websocket().connect(request_to(endpoint)).subscribe(holder.take)
         websocket = await speaker.websocket
         for number in range(4):
             await websocket.send_str(str(number))
@@ -127,25 +137,17 @@ async def test_a_websocket_that_is_held_back_again_at_once_emits_one_frame_at_a_
             await until(lambda number=number: len(got) == number + 1)
             await turns()
             assert len(got) == number + 1
-            holds[0](False)
-            holds[0](True)
+            holder.hold_back(False)
+            holder.hold_back(True)
             await turns()
             assert len(got) == number + 1  # taken back before anything was read
-            holds[0](False)
+            holder.hold_back(False)
         subscription.dispose()
 
 
 async def test_a_websocket_that_is_held_back_in_the_middle_of_what_has_arrived_stops_there(websocket: Any):
-    got: list[bytes] = []
-    holds: list[Any] = []
-
-    def take(event: Any) -> None:
-        if isinstance(event, Opened):
-            holds.append(event.hold_back)
-        else:
-            got.append(event.data)
-            if event.data == b"b":
-                holds[0](True)
+    holder = Holder(lambda frame: frame.data == b"b")
+    got = holder.got
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await accept_websocket(reader, writer)
@@ -153,11 +155,11 @@ async def test_a_websocket_that_is_held_back_in_the_middle_of_what_has_arrived_s
         await for_ever()
 
     async with tcp_server(serve) as port:
-        subscription = websocket().connect(request_to(f"ws://127.0.0.1:{port}/socket")).subscribe(take)
+        subscription = websocket().connect(request_to(f"ws://127.0.0.1:{port}/socket")).subscribe(holder.take)
         await until(lambda: len(got) == 2)
         await turns()
         assert got == [b"a", b"b"]
-        holds[0](False)
+        holder.hold_back(False)
         await until(lambda: len(got) == 4)
         assert got == [b"a", b"b", b"c", b"d"]
         subscription.dispose()

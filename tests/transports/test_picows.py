@@ -13,7 +13,7 @@ import pytest
 from aiohttp import web
 
 from rxphoenix import ConnectionRefused, Frame, PicoWebSocket
-from rxphoenix.transports.carrier import Callbacks
+from rxphoenix.transports.base import Callbacks
 from rxphoenix.transports.pico_connection import PicoConnection, PicoOptions
 from tests.transports.peers import Listener, accept_websocket, for_ever, request_to, tcp_server, websocket_server
 
